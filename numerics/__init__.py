@@ -1,0 +1,1 @@
+"""Pure torch functions that simulate and measure. They know no theory."""

@@ -1,0 +1,61 @@
+"""Measured drift along the zero-loss manifold."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from numerics.ensemble import Ensemble, State
+from numerics.zero_loss_manifold import require_zero_loss, tangent_projector
+
+
+class VectorEstimate(NamedTuple):
+    """A mean vector ``[P]``, the covariance ``[P, P]`` of that mean, and the number of independent samples."""
+
+    mean: Tensor
+    covariance: Tensor
+    num_samples: int
+
+
+def stationary_start(ensemble: Ensemble, theta: Tensor, covariance: Tensor) -> Tensor:
+    """Return Gaussian starts around theta with the given covariance ``[P, P]``, in antithetic pairs, ``[P, R]``."""
+    eigenvalues, vectors = torch.linalg.eigh(covariance)
+    root = vectors * eigenvalues.clamp(min=0).sqrt()
+    return theta[:, None] + root @ ensemble.normal(len(theta))
+
+
+def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int, *, discard: int = 0) -> VectorEstimate:
+    """Return E[P(theta*) (theta_T - theta_discard)] per step over ``num_steps`` steps, from a stationary start.
+
+    Antithetic pairs are the samples: their mean is free of everything odd in the noise.
+
+    Args:
+        ensemble: The replicas.
+        theta: theta*, a point of zero training error, ``[P]``.
+        covariance: Covariance of the start around theta*, ``[P, P]``.
+        num_steps: Length of the window, in gradient steps.
+        discard: Steps before the window begins.
+
+    Raises:
+        ValueError: If theta* has training error.
+        FloatingPointError: If the ensemble diverges.
+    """
+    require_zero_loss(ensemble.problem, theta)
+    projector = tangent_projector(ensemble.problem, theta)
+    begin = ensemble.advanced(State(stationary_start(ensemble, theta, covariance), 0), discard)
+    end = ensemble.advanced(begin, num_steps)
+    return estimate(pair_means(ensemble, projector @ (end.theta - begin.theta) / num_steps))
+
+
+def pair_means(ensemble: Ensemble, samples: Tensor) -> Tensor:
+    """Return the means over antithetic pairs, ``[..., R] -> [..., R/2]``."""
+    blocks = samples.unflatten(-1, (len(ensemble.blocks), 2, ensemble.block_size // 2))
+    return blocks.mean(-2).flatten(-2)
+
+
+def estimate(samples: Tensor) -> VectorEstimate:
+    """Return mean and covariance of the mean of independent samples ``[P, samples]``."""
+    num = samples.shape[-1]
+    return VectorEstimate(samples.mean(-1), torch.cov(samples).reshape(len(samples), -1) / num, num)

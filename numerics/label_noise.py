@@ -1,0 +1,74 @@
+"""Label noise as a pure function of (generator, shape): mean 0, variance 1, scaled by the rule's standard deviation.
+
+A law draws one block of `STEPS_PER_BLOCK` steps at a time. Signs, the default, are the bits of random 64-bit words:
+one word serves a replica's label for the whole block, so that drawing costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+STEPS_PER_BLOCK = 64
+"""Steps that share one draw; noise is a function of (seed, replica block, step block)."""
+
+
+@dataclass(frozen=True)
+class NoiseLaw:
+    """How a block of noise is drawn, reflected (for antithetic replicas) and read at one step.
+
+    Attributes:
+        name: The law's name.
+        draw: (generator, shape) -> the block for labels of that shape, on the generator's device.
+        reflect: block -> the block of the opposite noise.
+        at: (block, step in block, dtype) -> the noise of that step, of the labels' shape.
+    """
+
+    name: str
+    draw: Callable[[Generator, tuple[int, ...]], Tensor]
+    reflect: Callable[[Tensor], Tensor]
+    at: Callable[[Tensor, Tensor, torch.dtype], Tensor]
+
+
+def _words(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+    words = torch.empty(shape, dtype=torch.int64, device=generator.device)
+    return words.random_(-(2**63), None, generator=generator)
+
+
+def _bit_sign(words: Tensor, step: Tensor, dtype: torch.dtype) -> Tensor:
+    return ((words >> step) & 1).to(dtype) * 2 - 1
+
+
+RADEMACHER = NoiseLaw("rademacher", _words, torch.bitwise_not, _bit_sign)
+"""Signs: bounded, as the theorem asks."""
+
+
+def continuous(name: str, sample: Callable[[Generator, tuple[int, ...]], Tensor]) -> NoiseLaw:
+    """Return a law from a sampler of any shape with mean 0 and variance 1.
+
+    Args:
+        name: The law's name.
+        sample: (generator, shape) -> samples of that shape on the generator's device.
+    """
+    return NoiseLaw(
+        name,
+        draw=lambda generator, shape: sample(generator, (STEPS_PER_BLOCK, *shape)),
+        reflect=torch.neg,
+        at=lambda block, step, dtype: block.index_select(0, step.reshape(1)).squeeze(0).to(dtype),
+    )
+
+
+def _normal(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64, device=generator.device)
+
+
+def _uniform(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+    uniform = torch.rand(shape, generator=generator, dtype=torch.float64, device=generator.device)
+    return (uniform - 0.5) * 12**0.5
+
+
+GAUSSIAN = continuous("gaussian", _normal)
+UNIFORM = continuous("uniform", _uniform)

@@ -1,0 +1,70 @@
+"""A model with its training data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.func import jacrev, vmap
+
+Model = Callable[[Tensor, Tensor], Tensor]
+"""``h(theta, x) -> scalar`` with flat ``theta`` ``[P]`` and one input ``x``."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A model h(theta, x), inputs ``[N, ...]`` and labels ``[N]``.
+
+    Raises:
+        ValueError: If the labels are not ``[N]``, or data are not finite.
+    """
+
+    model: Model
+    inputs: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.labels.ndim != 1 or self.inputs.shape[:1] != self.labels.shape or not len(self.labels):
+            raise ValueError(
+                f"inputs must be [N, ...] and labels [N] with N >= 1, got {list(self.inputs.shape)} and "
+                f"{list(self.labels.shape)}; reshape them so that their first axes agree"
+            )
+        for name, data in (("inputs", self.inputs), ("labels", self.labels)):
+            if not torch.isfinite(data).all():
+                bad = int((~torch.isfinite(data)).flatten().nonzero()[0])
+                raise ValueError(
+                    f"{name} must be finite, got {data.flatten()[bad].item()} at flat position {bad}; remove or mend it"
+                )
+
+    @cached_property
+    def num_data(self) -> int:
+        """N."""
+        return len(self.labels)
+
+    def predictions(self, theta: Tensor) -> Tensor:
+        """Return h(theta, x_i), ``[N]``.
+
+        Raises:
+            ValueError: If theta is not a flat vector of finite numbers, or the model does not return a scalar.
+        """
+        if theta.ndim != 1:
+            raise ValueError(f"theta must be flat, [P], got shape {list(theta.shape)}; pass theta.flatten()")
+        if not torch.isfinite(theta).all():
+            raise ValueError(f"theta must be finite, got {theta}")
+        values = vmap(self.model, in_dims=(None, 0))(theta, self.inputs)
+        if values.shape != self.labels.shape:
+            raise ValueError(
+                f"model must return a scalar for one input, got shape {list(values.shape[1:])}; index or sum its output"
+            )
+        return values
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """Return h(theta, x_i) - y_i, ``[N]``."""
+        return self.predictions(theta) - self.labels
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """Return grad h(theta, x_i), ``[N, P]``."""
+        return jacrev(self.predictions)(theta)

@@ -1,0 +1,37 @@
+"""Motion along the zero-loss manifold under a given drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from numerics.problem import Problem
+from numerics.zero_loss_manifold import retract
+
+
+def slow_flow(
+    problem: Problem, drift: Callable[[Tensor], Tensor], theta: Tensor, time: float, *, num_steps: int = 8
+) -> Tensor:
+    """Return theta(time), where theta' = drift(theta) on the manifold, by classical RK4 with retraction.
+
+    Args:
+        problem: Model and data.
+        drift: The mean motion per gradient step, tangent to the manifold: ``[P] -> [P]``.
+        theta: A point of zero training error, ``[P]``.
+        time: Length of the flow in gradient steps.
+        num_steps: Number of RK4 steps; the error is O(num_steps^-4).
+
+    Raises:
+        ValueError: If ``num_steps`` is less than 1, or the retraction does not converge.
+    """
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
+    dt = time / num_steps
+    for _ in range(num_steps):
+        k1 = drift(theta)
+        k2 = drift(retract(problem, theta + dt / 2 * k1))
+        k3 = drift(retract(problem, theta + dt / 2 * k2))
+        k4 = drift(retract(problem, theta + dt * k3))
+        theta = retract(problem, theta + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+    return theta

@@ -1,0 +1,87 @@
+"""The manifold of zero training error: its normal and tangent spaces, and the retraction onto it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from numerics.problem import Problem
+
+RANK_TOLERANCE = 1e-8
+"""Singular values of the Jacobian below this fraction of the largest count as 0."""
+
+
+class NormalSpace(NamedTuple):
+    """Eigenvalues of Gamma = E_i[h_i h_i^T] that are not 0, ``[rank]``, and their eigenvectors, ``[P, rank]``."""
+
+    eigenvalues: Tensor
+    basis: Tensor
+
+
+def normal_space(problem: Problem, theta: Tensor) -> NormalSpace:
+    """Return the range of Gamma at theta, largest eigenvalue first.
+
+    Raises:
+        ValueError: If all gradients vanish.
+    """
+    jacobian = problem.jacobian(theta)
+    _, singular, rows = torch.linalg.svd(jacobian, full_matrices=False)
+    if not singular[0] > 0:
+        raise ValueError(
+            "every gradient of the model vanishes at theta: no noise reaches the parameters; choose another point"
+        )
+    rank = int((singular > RANK_TOLERANCE * singular[0]).sum())
+    return NormalSpace(singular[:rank] ** 2 / problem.num_data, rows[:rank].T)
+
+
+def tangent_projector(problem: Problem, theta: Tensor) -> Tensor:
+    """Return the orthogonal projector ``[P, P]`` onto the kernel of Gamma."""
+    basis = normal_space(problem, theta).basis
+    return torch.eye(len(theta), dtype=theta.dtype, device=theta.device) - basis @ basis.T
+
+
+def retract(problem: Problem, theta: Tensor, *, tolerance: float = 1e-12, max_steps: int = 50) -> Tensor:
+    """Return a point of zero training error near theta, by Gauss-Newton with the pseudo-inverse.
+
+    Args:
+        problem: Model and data.
+        theta: A point near the manifold, ``[P]``.
+        tolerance: Largest residual allowed, relative to 1 + the largest label.
+        max_steps: Steps after which the retraction gives up; it converges quadratically, so few are needed.
+
+    Raises:
+        ValueError: If it does not converge; the message shows the residual and the Jacobian's rank on the way.
+    """
+    allowed = tolerance * (1 + float(problem.labels.abs().max()))
+    ranks, largest = [], float("inf")
+    for _ in range(max_steps):
+        residuals = problem.residuals(theta)
+        largest = float(residuals.abs().max())
+        if largest <= allowed:
+            return theta
+        jacobian = problem.jacobian(theta)
+        ranks.append(int(torch.linalg.matrix_rank(jacobian, rtol=RANK_TOLERANCE)))
+        theta = theta - torch.linalg.pinv(jacobian, rtol=RANK_TOLERANCE) @ residuals
+        if not torch.isfinite(theta).all():
+            break
+    seen = sorted(set(ranks))
+    reason = (
+        f"the rank of the Jacobian changes on the way, {seen}" if len(seen) > 1 else f"the Jacobian has rank {seen}"
+    )
+    raise ValueError(
+        f"theta does not retract to zero training error: residual {largest:.2e} > {allowed:.0e} after {len(ranks)} "
+        f"steps, and {reason} of {problem.num_data}; start nearer to an interpolating point or drop conflicting data"
+    )
+
+
+def require_zero_loss(problem: Problem, theta: Tensor, *, tolerance: float = 1e-9) -> None:
+    """Check that theta has zero training error.
+
+    Raises:
+        ValueError: If not; the message shows the residual.
+    """
+    largest = float(problem.residuals(theta).abs().max())
+    if not largest <= tolerance * (1 + float(problem.labels.abs().max())):
+        raise ValueError(f"theta is not on the zero-loss manifold: largest residual {largest:.2e}; call retract first")

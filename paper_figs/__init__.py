@@ -1,0 +1,1 @@
+"""Draws what verify measured; computes nothing."""

@@ -1,0 +1,1 @@
+"""SymPy derivations, free of dimension: every result is computed from its definition."""

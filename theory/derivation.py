@@ -1,0 +1,43 @@
+"""A derivation: hypotheses, steps, result and remainder; and the registry that the agreement tests must cover."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from theory.index_algebra import Expr
+
+DERIVATIONS: dict[str, Callable] = {}
+"""Every registered derivation by name; each needs a test marked ``agreement(name)``."""
+
+
+def derivation(name: str) -> Callable[[Callable], Callable]:
+    """Register a function that derives a result from its definition."""
+
+    def register(function: Callable) -> Callable:
+        if name in DERIVATIONS:
+            raise ValueError(f"a derivation named {name!r} exists already; choose another name")
+        DERIVATIONS[name] = function
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a derivation: what was done, and the expression (index algebra or SymPy) that it gave."""
+
+    text: str
+    result: Expr | sp.Basic
+
+    def latex(self) -> str:
+        """Return the step as a paragraph of LaTeX with one displayed formula."""
+        formula = self.result.latex() if isinstance(self.result, Expr) else sp.latex(self.result)
+        return f"{self.text}\n\\[ {formula} \\]\n"
+
+
+def steps_latex(steps: tuple[Step, ...]) -> str:
+    """Return all steps of a derivation as LaTeX paragraphs."""
+    return "\n".join(step.latex() for step in steps)

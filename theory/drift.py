@@ -1,0 +1,227 @@
+"""The derivation engine: the drift along the zero-loss manifold that an update rule's noise causes.
+
+**Statement.** In the tangent directions of the zero-loss manifold the mean increment vanishes to first order in the
+displacement x. Its second order, averaged over the stationary covariance S, does not:
+drift_i = P_ij E[second-order increment_j] with E[x x^T] = S.
+**Hypotheses.** Those of `stationary_covariance`; Gamma has constant rank near theta*.
+**Source.** Blanc et al. (COLT 2020), Lemma 8, for single samples and small eta; the engine takes any `Rule` and
+`Scaling`.
+**Derivation.** Expand the update, average over noise and batch, insert S, project. The potential is sought by
+integrating the drift term by term, modulo normal directions (multiples of h_a^j, which P annihilates).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import sympy as sp
+
+from theory.derivation import Step, derivation, steps_latex
+from theory.index_algebra import ZERO, Expr, Factor, H, Product
+from theory.rule import ETA, SIGMA, Rule, Scaling
+from theory.stationary_covariance import (
+    GAMMA_EIGENVALUE,
+    RANGE,
+    TANGENT,
+    S,
+    StationaryCovariance,
+    leading,
+    stationary_covariance,
+    with_covariance,
+)
+from theory.update_expansion import increment, mean_increment, part
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What the engine derives for one rule in one scaling.
+
+    Attributes:
+        covariance: The stationary covariance.
+        force: The mean second-order increment (free index j), before the projection onto the tangent space.
+        drift: P_ij force_j (free index i): the mean motion per step.
+        remainder: The order of what was dropped from ``drift``.
+        potential: A scalar whose negative gradient, projected, is the drift; None if none was found.
+        spectral_potential: F(gamma), if the drift is -P grad tr F(Gamma) but F is not linear; otherwise None.
+        curl: d_k force_j - d_j force_k, where no potential was found and every head can be differentiated; else None.
+        steps: The derivation, line by line.
+    """
+
+    rule: Rule
+    scaling: Scaling
+    covariance: StationaryCovariance
+    force: Expr
+    drift: Expr
+    remainder: sp.Expr
+    potential: Expr | None
+    spectral_potential: sp.Expr | None
+    curl: Expr | None
+    steps: tuple[Step, ...]
+
+    def latex(self) -> str:
+        """Return the derivation as LaTeX paragraphs."""
+        return steps_latex(self.steps)
+
+
+@derivation("drift")
+@cache
+def derive(rule: Rule, scaling: Scaling) -> Drift:
+    """Derive covariance, drift, remainder, and potential or curl for an update rule.
+
+    Raises:
+        ValueError: If theta* is not stationary on average or the scaling admits no stationary covariance.
+    """
+    covariance = stationary_covariance(rule, scaling)
+    mean = mean_increment(rule, 2)
+    if escape := projected(part(mean, 1)):
+        raise ValueError(f"the mean increment is not zero along the manifold: {escape.latex()}")
+    second_order = with_covariance(part(mean, 2))
+    force = simplified(_replaced(second_order, covariance.expression))
+    order, _ = leading(second_order, scaling)
+    drift = projected(force)
+    potential = _potential(drift)
+    spectral = None if potential else _spectral_potential(drift, covariance)
+    curl = None
+    if potential is None and spectral is None:
+        curl = _curl(force)
+    steps = (
+        Step("Increment of one step, to second order in $x$, before averages:", increment(rule, 2)),
+        Step("Its mean over noise and batch:", mean),
+        Step(
+            "Change of $S = E[x x^T]$ in one step, to leading order; it vanishes at stationarity:", covariance.equation
+        ),
+        Step("Stationary covariance:", covariance.expression),
+        Step("Mean second-order increment with $E[x x^T] = S$:", force),
+        Step("Drift, projected onto the tangent space:", drift),
+        *([Step("Its potential:", potential)] if potential else []),
+        *(
+            [Step(r"Its potential is the trace of this function of $\Gamma$:", spectral)]
+            if spectral is not None
+            else []
+        ),
+        *([Step("No potential was found; the curl of the force:", curl)] if curl else []),
+    )
+    remainder = _remainder(rule, scaling, order)
+    return Drift(rule, scaling, covariance, force, drift, remainder, potential, spectral, curl, steps)
+
+
+def simplified(expr: Expr) -> Expr:
+    """Apply P h_a = 0, Pi h_a = h_a, P Pi = 0, P S = 0, Pi S = S, P P = P, Pi Pi = Pi wherever an index is summed."""
+    rewritten = expr.map(_contract_once)
+    return rewritten if rewritten == expr else simplified(rewritten)
+
+
+def projected(force: Expr) -> Expr:
+    """Return P_ij force_j, simplified."""
+    return simplified(TANGENT("i", "j") * force)
+
+
+def _contract_once(product: Product, coefficient: sp.Expr):
+    for place, projector in enumerate(product):
+        if projector.head not in (TANGENT, RANGE):
+            continue
+        rest = product[:place] + product[place + 1 :]
+        for old, new in (projector.indices, projector.indices[::-1]):
+            partner = next((f for f in rest if isinstance(old, int) and old in f.indices), None)
+            if partner is None:
+                continue
+            normal = partner.head in (RANGE, S) or (partner.head == H and len(partner.indices) == 1)
+            if projector.head == TANGENT and normal:
+                return
+            if normal or partner.head == projector.head:
+                yield [f.renamed({old: new}, {}) if f is partner else f for f in rest], coefficient
+                return
+    yield product, coefficient
+
+
+def _replaced(expr: Expr, covariance: Expr) -> Expr:
+    """Insert the expression found for S_jk."""
+
+    def insert(product: Product, coefficient: sp.Expr):
+        place = next((k for k, f in enumerate(product) if f.head == S), None)
+        if place is None:
+            yield product, coefficient
+            return
+        ends = dict(zip("jk", product[place].indices, strict=True))
+        for (factor,), value in covariance.terms:
+            yield (
+                [*product[:place], *product[place + 1 :], factor.renamed(ends, {})],
+                coefficient * value,
+            )
+
+    return expr.map(insert)
+
+
+def _potential(drift: Expr) -> Expr | None:
+    """Return U with P_ij (-d_j U) = drift_i, or None.
+
+    Candidates are the products that arise when the free index is taken off a derivative again; their coefficients
+    follow from one linear system.
+    """
+    candidates: set[Product] = set()
+    for product, _ in drift.terms:
+        projector = next((f for f in product if f.head == TANGENT and "i" in f.indices), None)
+        if projector is None:
+            return None
+        (bound,) = (i for i in projector.indices if i != "i")
+        rest = [f for f in product if f is not projector]
+        (holder,) = (f for f in rest if bound in f.indices)
+        if holder.head.derivative != "grows":
+            return None
+        lowered = holder._replace(indices=tuple(i for i in holder.indices if i != bound))
+        ((key, _),) = Expr.of(*(lowered if f is holder else f for f in rest)).terms
+        candidates.add(key)
+    unknowns = {key: sp.Symbol(f"u_{k}") for k, key in enumerate(sorted(candidates))}
+    ansatz = Expr.collect(unknowns.items())
+    try:
+        mismatch = projected(-1 * ansatz.derivative("j")) - drift
+    except ValueError:  # a head without a derivative rule
+        return None
+    solutions = sp.solve([c for _, c in mismatch.terms], list(unknowns.values()), dict=True)
+    if not solutions:
+        return None
+    return ansatz.coefficients(lambda c: c.subs(solutions[0]))
+
+
+def _spectral_potential(drift: Expr, covariance: StationaryCovariance) -> sp.Expr | None:
+    """Return F with drift = -P grad tr F(Gamma), if the drift is a multiple of P_ij h_a^jk h_a^l S_kl.
+
+    d_j tr F(Gamma) = 2 F'(Gamma)_kl h_a^jk h_a^l, so F' is minus half the multiple of S as a function of Gamma.
+    """
+    if covariance.spectral is None:
+        return None
+    a = "a"
+    form = TANGENT("i", "j") * H("j", "k", label=a) * H("l", label=a)
+    form = (form * S("k", "l")).averaged(a)
+    ratios = {sp.cancel(c / form.terms[0][1]) for _, c in drift.terms}
+    if len(ratios) != 1 or drift - form * (ratio := ratios.pop()):
+        return None
+    antiderivative = sp.integrate(-ratio * covariance.spectral / 2, GAMMA_EIGENVALUE)
+    # The constant is free: choose each logarithm's argument positive at gamma = 0, and the potential 0 there.
+    real = antiderivative.replace(
+        sp.log, lambda u: sp.log(sp.expand(-u if u.subs(GAMMA_EIGENVALUE, 0).is_negative else u))
+    )
+    return sp.simplify(real - real.subs(GAMMA_EIGENVALUE, 0))
+
+
+def _curl(force: Expr) -> Expr | None:
+    try:
+        gradient = force.derivative("k")
+    except ValueError:
+        return None
+    return gradient - gradient.reindexed({"j": "k", "k": "j"})
+
+
+def _remainder(rule: Rule, scaling: Scaling, order: int) -> sp.Expr:
+    """Return the order of the first term that is dropped.
+
+    For small eta moments are power series in eta, so half-integer powers are absent. For small symmetric noise only
+    even powers of sigma occur.
+    """
+    if scaling.lr:
+        return ETA ** sp.Rational(order + 2, scaling.lr)
+    return SIGMA ** (order + (2 if rule.noise.symmetric else 1))
+
+
+__all__ = ["ZERO", "Drift", "Factor", "derive", "projected", "simplified"]

@@ -1,0 +1,98 @@
+"""Update rules as mathematics: what one step does, which noise it sees, and what is small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import sympy as sp
+
+ETA = sp.Symbol("eta", positive=True)
+"""Learning rate."""
+SIGMA = sp.Symbol("sigma", positive=True)
+"""Standard deviation of the label noise."""
+B = sp.Symbol("B", positive=True, integer=True)
+"""Number of data points in a batch."""
+N = sp.Symbol("n", positive=True, integer=True)
+"""Number of data points."""
+RESIDUAL = sp.Symbol("r", real=True)
+"""The argument of the loss: prediction - label - label noise."""
+
+Sampling = Literal["full", "iid"]
+
+
+def kappa(order: int) -> sp.Symbol:
+    """Return the symbol of a noise cumulant of order >= 3 (the second is ``SIGMA**2``)."""
+    return sp.Symbol(f"kappa_{order}", real=True)
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """Label noise with mean 0 and variance sigma^2.
+
+    ``sharing``: ``independent`` for every drawn label, or one value ``shared`` by the whole batch. ``symmetric``: odd
+    cumulants vanish.
+    """
+
+    sharing: Literal["independent", "shared"] = "independent"
+    symmetric: bool = True
+
+    def cumulant(self, order: int) -> sp.Expr:
+        """Return the cumulant of the given order as a SymPy expression."""
+        if order == 1 or (self.symmetric and order % 2):
+            return sp.Integer(0)
+        return SIGMA**2 if order == 2 else kappa(order)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """theta <- theta - eta * grad of the mean over the batch of loss(h(x, theta) - y - z).
+
+    Attributes:
+        loss: A polynomial in ``RESIDUAL``; the paper's is r^2, with the factor 2 of its derivative kept.
+        sampling: ``full``: all n data points in each step; ``iid``: a batch of ``B`` drawn with replacement.
+        noise: The label noise z.
+    """
+
+    loss: sp.Expr = field(default=RESIDUAL**2)
+    sampling: Sampling = "iid"
+    noise: LabelNoise = LabelNoise()
+
+    def __post_init__(self) -> None:
+        if not self.loss.is_polynomial(RESIDUAL) or self.loss.free_symbols - {RESIDUAL}:
+            raise ValueError(f"loss must be a polynomial in {RESIDUAL} with numbers as coefficients, got {self.loss}")
+        if self.sampling not in ("full", "iid"):
+            raise ValueError(f"sampling must be 'full' or 'iid', got {self.sampling!r}")
+
+    @property
+    def batch(self) -> sp.Symbol:
+        """The symbol of the batch size: n for full batches."""
+        return N if self.sampling == "full" else B
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Orders of the learning rate, of the displacement from theta* and of the noise in one small parameter."""
+
+    name: str
+    lr: int
+    displacement: int
+    noise: int
+
+    def order(self, coefficient: sp.Expr, num_displacements: int, num_noises: int = 0) -> dict[int, sp.Expr]:
+        """Return the parts of a coefficient by their order, for a term with the given numbers of x and z."""
+        small = sp.Symbol("_small", positive=True)
+        weights = {ETA: self.lr, SIGMA: self.noise}
+        for symbol in coefficient.atoms(sp.Symbol):
+            if symbol.name.startswith("kappa_"):
+                weights[symbol] = self.noise * int(symbol.name.removeprefix("kappa_"))
+        scaled = sp.expand(coefficient.subs({s: s * small**w for s, w in weights.items()}, simultaneous=True))
+        base = self.displacement * num_displacements + self.noise * num_noises
+        parts = sp.Poly(scaled, small).terms()
+        return {base + power: value for (power,), value in parts}
+
+
+SMALL_LR = Scaling("eta -> 0, theta ~ eta^(1/2), noise O(1)", lr=2, displacement=1, noise=0)
+"""Blanc et al., Section 3.1: asymptotics in the learning rate alone."""
+SMALL_NOISE = Scaling("noise -> 0 at fixed eta", lr=0, displacement=1, noise=1)
+"""Damian, Ma and Lee (arXiv 2106.06530): exact in the learning rate."""

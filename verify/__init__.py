@@ -1,0 +1,1 @@
+"""Compares what theory derives with what numerics measures, and decides."""

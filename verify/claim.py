@@ -1,0 +1,127 @@
+"""A claim: a statement with its source, a check, and the wrong variants that the same check has to reject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from verify.decision import Verdict
+from verify.estimate import Estimate, Measurement
+
+STATED = "stated"
+"""The variant, of the formula and of the world, that the claim itself is about."""
+
+Job = Callable[[], Measurement]
+
+
+class Source(NamedTuple):
+    """Where a statement comes from: a key into CITATIONS and a place in that text."""
+
+    key: str
+    locator: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """A variant of a claim whose verdict is known beforehand.
+
+    ``formula``: a wrong prediction for the same measurement. ``world``: a wrong simulation for the right prediction.
+    Both must be REFUTED. ``correction``: the corrected form of a statement that is wrong as printed; must be CONFIRMED.
+    """
+
+    id: str
+    kind: Literal["formula", "world", "correction"]
+    text: str
+
+    @property
+    def expected(self) -> Verdict:
+        """The verdict that the control must get."""
+        return Verdict.CONFIRMED if self.kind == "correction" else Verdict.REFUTED
+
+
+@dataclass(frozen=True)
+class Context:
+    """The circumstances of a run that a simulation may depend on.
+
+    ``round``: 0, or 1 for the replicas that are added to an undecided claim. ``profile``: quick, full or paper.
+    """
+
+    profile: str = "quick"
+    seed: int = 0
+    device: str = "cpu"
+    round: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What every claim says of itself. ``id`` is dotted, the result first: ``lemma8.drift.tanh``."""
+
+    id: str
+    title: str
+    statement: str
+    source: Source
+    hypotheses: tuple[str, ...] = ()
+    controls: tuple[Control, ...]
+    expected: Verdict = Verdict.CONFIRMED
+
+    def __post_init__(self) -> None:
+        if not self.controls:
+            raise ValueError(
+                f"claim {self.id!r} has no control: give at least one wrong variant that its check rejects"
+            )
+        if len({control.id for control in self.controls} | {STATED}) != len(self.controls) + 1:
+            raise ValueError(f"claim {self.id!r}: control ids must differ from each other and from {STATED!r}")
+        if self.expected is Verdict.REFUTED and not any(c.kind == "correction" for c in self.controls):
+            raise ValueError(f"claim {self.id!r} is expected to be REFUTED: give the corrected statement as a control")
+
+
+class Exact(NamedTuple):
+    """Outcome of an exact check: whether the identity holds, both sides in words, and a counterexample if not."""
+
+    holds: bool
+    predicted: str
+    measured: str
+    counterexample: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactClaim(Claim):
+    """A claim decided by an identity: ``check(variant)`` for the statement and for each control."""
+
+    check: Callable[[str], Exact]
+    kind: Literal["exact", "definition"] = "exact"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredClaim(Claim):
+    """A claim decided by simulation.
+
+    Attributes:
+        margin: Half-width of the equivalence margin around each target.
+        why_margin: Why that margin.
+        jobs: (world, context) -> the simulations of that world, by name.
+        estimate: (measurements by name, formula) -> the values to be compared with their targets.
+        preflight: Raises ValueError if the inputs are bad; runs before any simulation.
+    """
+
+    margin: float
+    why_margin: str
+    jobs: Callable[[str, Context], Mapping[str, Job]]
+    estimate: Callable[[Mapping[str, Measurement], str], Estimate]
+    preflight: Callable[[], None] = lambda: None
+    kind: Literal["measured"] = "measured"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not any(control.kind == "world" for control in self.controls):
+            raise ValueError(
+                f"measured claim {self.id!r} has no world control: give a wrong simulation that its check rejects"
+            )
+        if not self.margin > 0:
+            raise ValueError(f"claim {self.id!r}: margin must be positive, got {self.margin}")
+
+    @property
+    def worlds(self) -> list[str]:
+        """The simulated worlds: the stated one and the world controls."""
+        return [STATED, *(control.id for control in self.controls if control.kind == "world")]

@@ -1,0 +1,1 @@
+"""The built-in claims: each module holds a tuple ``CLAIMS``; the ledger finds them by itself."""

@@ -1,0 +1,94 @@
+"""From an estimate to a verdict, within one error budget for the whole run.
+
+A measured claim says that values equal their targets within a margin. Two one-sided tests decide: CONFIRMED rejects
+"some value lies outside the margin" (each value at the full level: an intersection-union test needs no correction);
+REFUTED rejects "all values lie inside" (Bonferroni over the values). Over the run's claims either family of tests is
+corrected by Holm's method. Half of the budget is spent on the first round of replicas, half on the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+from scipy import stats
+
+from verify.estimate import Estimate
+
+ALPHA = 0.01
+"""Probability that the whole run makes any false decision."""
+POWER = 0.9995
+"""Sizes are planned so that a true claim is decided with this probability."""
+MISFIT_LEVEL = 1e-4
+"""A fit with a smaller p-value does not describe its data, and nothing read off it is believed."""
+
+
+class Verdict(StrEnum):
+    """What a check concludes."""
+
+    CONFIRMED = "CONFIRMED"
+    REFUTED = "REFUTED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    EXPLORED = "EXPLORED"
+
+
+def usable(estimate: Estimate) -> bool:
+    """Return whether the estimate holds finite numbers, at least one of them, from a fit that describes its data."""
+    numbers = np.concatenate([estimate.values, estimate.standard_errors, estimate.targets])
+    return bool(
+        len(estimate.values)
+        and estimate.num_samples > 1
+        and np.isfinite(numbers).all()
+        and (estimate.standard_errors > 0).all()
+        and estimate.misfit >= MISFIT_LEVEL
+    )
+
+
+def p_outside_margin_rejected(estimate: Estimate, margin: float) -> float:
+    """Return the p-value of "some value lies outside the margin"; small: all lie inside."""
+    if not usable(estimate):
+        return 1.0
+    room = margin - np.abs(estimate.values - estimate.targets)
+    return float(stats.t.sf(room / estimate.standard_errors, estimate.degrees_of_freedom).max())
+
+
+def p_inside_margin_rejected(estimate: Estimate, margin: float) -> float:
+    """Return the p-value of "all values lie inside the margin"; small: some value lies outside."""
+    if not usable(estimate):
+        return 1.0
+    excess = np.abs(estimate.values - estimate.targets) - margin
+    smallest = stats.t.sf(excess / estimate.standard_errors, estimate.degrees_of_freedom).min()
+    return float(min(1.0, smallest * len(estimate.values)))
+
+
+def holm(p_values: Sequence[float], level: float) -> list[bool]:
+    """Return which hypotheses Holm's step-down method rejects at a family-wise level."""
+    rejected = [False] * len(p_values)
+    for rank, position in enumerate(np.argsort(p_values)):
+        if not p_values[position] <= level / (len(p_values) - rank):
+            break
+        rejected[position] = True
+    return rejected
+
+
+def verdicts(estimates: Sequence[Estimate], margins: Sequence[float], level: float) -> list[Verdict]:
+    """Return the verdicts on a family of measured claims at a family-wise level."""
+    pairs = list(zip(estimates, margins, strict=True))
+    inside = holm([p_outside_margin_rejected(*pair) for pair in pairs], level)
+    outside = holm([p_inside_margin_rejected(*pair) for pair in pairs], level)
+    return [
+        Verdict.CONFIRMED if i and not o else Verdict.REFUTED if o and not i else Verdict.INCONCLUSIVE
+        for i, o in zip(inside, outside, strict=True)
+    ]
+
+
+def samples_needed(estimate: Estimate, margin: float, level: float) -> int | None:
+    """Return how many samples would decide with power `POWER` if the estimate is the truth; None if none would."""
+    if not usable(estimate):
+        return None
+    distance = np.abs(margin - np.abs(estimate.values - estimate.targets))
+    if not (distance > 0).all():
+        return None
+    wanted = distance / (stats.norm.isf(level) + stats.norm.ppf(POWER))
+    return int(np.ceil(estimate.num_samples * ((estimate.standard_errors / wanted) ** 2).max()))

@@ -1,0 +1,68 @@
+"""What a simulation hands over, and the number that a claim makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The result of one simulation: a mean vector, the covariance of that mean, and what was predicted for it.
+
+    Attributes:
+        mean: ``[C]``.
+        covariance: Covariance of ``mean``, ``[C, C]``.
+        num_samples: Number of independent samples behind it.
+        predictions: Predicted vectors ``[C]`` by formula: ``stated`` and the formula controls.
+        series: Further numbers for the figures.
+    """
+
+    mean: Array
+    covariance: Array
+    num_samples: int
+    predictions: Mapping[str, Array] = field(default_factory=dict)
+    series: Mapping[str, Array] = field(default_factory=dict)
+
+
+def pooled(parts: Sequence[Measurement]) -> Measurement:
+    """Return the mean of independent measurements of the same thing, weighted by their samples."""
+    total = sum(part.num_samples for part in parts)
+    weights = [part.num_samples / total for part in parts]
+    mean = sum((w * part.mean for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].mean))
+    covariance = sum(
+        (w**2 * part.covariance for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].covariance)
+    )
+    return Measurement(mean, covariance, total, parts[0].predictions, parts[0].series)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Estimated values, each of which has to equal its target within the claim's margin.
+
+    The first value is the one that is reported; the others (other directions, say) are decided along with it.
+
+    Attributes:
+        values: ``[K]``.
+        standard_errors: ``[K]``.
+        targets: ``[K]``.
+        num_samples: Number of independent samples behind the values.
+        degrees_of_freedom: Of the standard errors; infinite for large samples.
+        misfit: p-value of the fit that gave the values; 1 where nothing was fitted.
+        note: What a reader should know besides, for example the slope of the fit.
+        series: Numbers for the figures.
+    """
+
+    values: Array
+    standard_errors: Array
+    targets: Array
+    num_samples: int
+    degrees_of_freedom: float = np.inf
+    misfit: float = 1.0
+    note: str = ""
+    series: Mapping[str, Array] = field(default_factory=dict)

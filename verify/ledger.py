@@ -1,0 +1,87 @@
+"""All claims that are found: built in, from installed packages, and from files."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+import numerics
+import theory
+import verify
+from verify import claims as built_in
+from verify.claim import Claim
+
+ENTRY_POINTS = "verify.claims"
+"""Entry point group under which an installed package offers a module with ``CLAIMS``."""
+
+
+@lru_cache
+def ledger(files: tuple[str, ...] = ()) -> dict[str, Claim]:
+    """Return every claim by id. Each module of `verify.claims`, entry point and file holds a tuple ``CLAIMS``.
+
+    Raises:
+        ValueError: If a file cannot be read as a claims module, or two claims share an id.
+    """
+    modules = [
+        importlib.import_module(f"{built_in.__name__}.{m.name}") for m in pkgutil.iter_modules(built_in.__path__)
+    ]
+    modules += [entry.load() for entry in entry_points(group=ENTRY_POINTS)]
+    modules += [_loaded(Path(file)) for file in files]
+    found: dict[str, Claim] = {}
+    for module in modules:
+        for claim in module.CLAIMS:
+            if claim.id in found:
+                raise ValueError(f"claim id {claim.id!r} from {module.__name__} exists already; choose another id")
+            found[claim.id] = claim
+    return dict(sorted(found.items()))
+
+
+def selected(claims: Iterable[str], patterns: Sequence[str]) -> list[str]:
+    """Return the ids that match one of the patterns; all of them if there is no pattern.
+
+    Raises:
+        ValueError: If a pattern matches nothing; the message suggests the nearest ids.
+    """
+    ids = list(claims)
+    for pattern in patterns:
+        if not any(fnmatchcase(id, pattern) for id in ids):
+            near = difflib.get_close_matches(pattern, ids, n=3, cutoff=0.4)
+            hint = f"did you mean {', '.join(near)}?" if near else "see --list"
+            raise ValueError(f"no claim matches {pattern!r}; {hint}")
+    return [id for id in ids if not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)]
+
+
+def digest(files: Sequence[str] = ()) -> str:
+    """Return a hash of every source file that a measurement may depend on, claims files included."""
+    sources = [
+        path for package in (theory, numerics, verify) for path in sorted(Path(package.__path__[0]).rglob("*.py"))
+    ]
+    content = hashlib.sha256()
+    for path in [*sources, *map(Path, files)]:
+        content.update(path.name.encode() + path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def _loaded(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"--claims {path}: no such file")
+    spec = importlib.util.spec_from_file_location(f"claims_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"--claims {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"--claims {path}: {type(error).__name__}: {error}") from error
+    if not isinstance(getattr(module, "CLAIMS", None), tuple):
+        raise ValueError(f"--claims {path}: the file defines no tuple CLAIMS of claims")
+    return module

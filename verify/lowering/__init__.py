@@ -1,0 +1,1 @@
+"""From a derived formula to an executed one."""

@@ -1,0 +1,43 @@
+"""The drift that theory derived, as a torch function on the zero-loss manifold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from numerics.problem import Problem
+from numerics.slow_flow import slow_flow
+from numerics.zero_loss_manifold import require_zero_loss, tangent_projector
+from theory.drift import Drift
+from theory.stationary_covariance import S
+from verify.lowering.expression import lower
+from verify.lowering.rule import RuleChoice
+from verify.lowering.stationary_covariance import covariance_matrix, require_stable
+
+
+def drift_field(derived: Drift, choice: RuleChoice, problem: Problem, lr: float) -> Callable[[Tensor], Tensor]:
+    """Return theta -> drift per step, ``[P] -> [P]``, with the derived stationary covariance at each theta."""
+    values = choice.values(problem, lr)
+
+    def field(theta: Tensor) -> Tensor:
+        covariance = covariance_matrix(derived.covariance, problem, theta, values)
+        return lower(derived.drift, problem, theta, indices="i", values=values, tensors={S: covariance})
+
+    return field
+
+
+def mean_drift(
+    derived: Drift, choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, num_steps: int
+) -> Tensor:
+    """Return P(theta*) (theta_T - theta*) / T along the slow flow: the derived drift averaged over a window, ``[P]``.
+
+    Raises:
+        ValueError: If theta* has training error, or the learning rate is above the limit of stability.
+    """
+    require_zero_loss(problem, theta)
+    require_stable(derived.rule, problem, theta, choice.values(problem, lr))
+    end = slow_flow(problem, drift_field(derived, choice, problem, lr), theta, num_steps)
+    displacement = tangent_projector(problem, theta) @ (end - theta)
+    return torch.as_tensor(displacement / num_steps)

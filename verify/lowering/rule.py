@@ -1,0 +1,87 @@
+"""The only map between a rule of theory and an update rule of numerics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+import torch
+
+from numerics.label_noise import GAUSSIAN, RADEMACHER, UNIFORM, NoiseLaw
+from numerics.problem import Problem
+from numerics.update_rule import UpdateRule
+from theory.rule import ETA, RESIDUAL, SIGMA, B, LabelNoise, N, Rule, kappa
+
+# Cumulants 4 and 6 of the built-in laws at unit variance.
+STANDARD_CUMULANTS: dict[str, dict[int, float]] = {
+    RADEMACHER.name: {4: -2.0, 6: 16.0},
+    GAUSSIAN.name: {4: 0.0, 6: 0.0},
+    UNIFORM.name: {4: -6 / 5, 6: 48 / 7},
+}
+
+
+@dataclass(frozen=True)
+class RuleChoice:
+    """One choice of rule, from which theory and numerics each get their own form.
+
+    Attributes:
+        noise_std: Standard deviation of the label noise.
+        sampling: ``full`` or ``iid``.
+        batch_size: Batch size for ``iid``; None for ``full``.
+        law: Law of the noise.
+        sharing: ``independent`` or ``shared``.
+        loss: Per-sample loss, a polynomial in ``theory.rule.RESIDUAL``.
+        cumulants: The law's cumulants of order >= 4 at unit variance, for a law that is not built in.
+    """
+
+    noise_std: float = 1.0
+    sampling: str = "full"
+    batch_size: int | None = None
+    law: NoiseLaw = RADEMACHER
+    sharing: str = "independent"
+    loss: sp.Expr = field(default=RESIDUAL**2)
+    cumulants: Mapping[int, float] | None = None
+
+    @property
+    def symbolic(self) -> Rule:
+        """The rule of theory."""
+        return Rule(self.loss, self.sampling, LabelNoise(self.sharing))  # type: ignore[arg-type]
+
+    def at(self, lr: float) -> UpdateRule:
+        """Return the update rule of numerics at one learning rate."""
+        loss = (
+            torch.square
+            if self.loss == RESIDUAL**2
+            else _Polynomial(tuple(map(float, sp.Poly(self.loss, RESIDUAL).all_coeffs())))
+        )
+        return UpdateRule(lr, self.noise_std, self.sampling, self.batch_size, self.law, self.sharing, loss)  # type: ignore[arg-type]
+
+    def values(self, problem: Problem, lr: float) -> dict[sp.Symbol, float]:
+        """Return numbers for the symbols of theory.
+
+        Raises:
+            ValueError: If the loss needs cumulants of a law that is not built in and none are given.
+        """
+        needed = range(4, 2 * int(sp.Poly(self.loss, RESIDUAL).degree()) - 1, 2)
+        standard = self.cumulants if self.cumulants is not None else STANDARD_CUMULANTS.get(self.law.name, {})
+        if missing := [order for order in needed if order not in standard]:
+            raise ValueError(
+                f"cumulants must give the orders {missing} of the noise law {self.law.name!r} for the loss {self.loss}"
+            )
+        batch = self.batch_size or problem.num_data
+        numbers = {ETA: lr, SIGMA: self.noise_std, N: problem.num_data, B: batch}
+        return numbers | {kappa(order): standard[order] * self.noise_std**order for order in needed}
+
+
+@dataclass(frozen=True)
+class _Polynomial:
+    """Horner's scheme; coefficients from the highest power down."""
+
+    coefficients: tuple[float, ...]
+
+    def __call__(self, residual: torch.Tensor) -> torch.Tensor:
+        value = torch.zeros_like(residual)
+        for coefficient in self.coefficients:
+            value = value * residual + coefficient
+        return value

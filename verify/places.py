@@ -1,0 +1,46 @@
+"""The built-in problems, each with a point theta* of zero training error.
+
+The seeds are chosen so that Gamma is well conditioned: where its smallest eigenvalue is hundreds of times below its
+largest, a learning rate small enough for the asymptotics needs hours. The labels are the model's own predictions at
+theta*, so that theta* has no error to the last bit.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from numerics.models import matrix_sensing, quadratic_network, tanh_network
+from numerics.problem import Model, Problem
+
+
+def interpolated(model: Model, inputs: Tensor, theta: Tensor) -> tuple[Problem, Tensor]:
+    """Return the problem whose labels are the model's predictions at theta, and theta."""
+    unlabelled = Problem(model, inputs, torch.zeros(len(inputs), dtype=theta.dtype))
+    return Problem(model, inputs, unlabelled.predictions(theta)), theta
+
+
+def _normal(generator: torch.Generator, *shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+def tanh() -> tuple[Problem, Tensor]:
+    """A tanh network with P = 32, N = 3; eigenvalues of Gamma 5.2, 2.3, 1.4."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = _normal(generator, 3, 2)
+    return interpolated(tanh_network(2, 8), inputs, 0.8 * _normal(generator, 32))
+
+
+def quadratic() -> tuple[Problem, Tensor]:
+    """A quadratic network with P = 20, N = 4; eigenvalues of Gamma 8.5, 3.3, 2.0, 1.2."""
+    generator = torch.Generator().manual_seed(147)
+    inputs = _normal(generator, 4, 3)
+    return interpolated(quadratic_network(3, 5), inputs, 0.6 * _normal(generator, 20))
+
+
+def sensing() -> tuple[Problem, Tensor]:
+    """Matrix sensing with d = 6 (P = 36), N = 8; eigenvalues of Gamma 27.5 to 2.7."""
+    generator = torch.Generator().manual_seed(3)
+    inputs = _normal(generator, 8, 6, 6)
+    start = torch.eye(6, dtype=torch.float64) + 0.3 * _normal(generator, 6, 6)
+    return interpolated(matrix_sensing(6), inputs, start.flatten())
