@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from types import FunctionType
 from typing import NamedTuple
 
 import torch
@@ -19,12 +20,16 @@ from torch import Generator, Tensor
 from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
-from numerics.label_noise import STEPS_PER_BLOCK
-from numerics.problem import Problem
+from numerics.label_noise import STEPS_PER_BLOCK, NoiseLaw
+from numerics.problem import Model, Problem
 from numerics.update_rule import UpdateRule
 
 REPLICAS_PER_BLOCK = 256
 """Replicas that share one random stream; the second half of a block mirrors the noise of the first."""
+REPLICAS_PER_CHUNK = 1024
+"""Replicas that are stepped together on a CPU: they stay in its cache, and one kernel serves every larger ensemble."""
+
+Step = Callable[..., Tensor]
 
 
 class State(NamedTuple):
@@ -88,26 +93,35 @@ class Ensemble:
         theta, step = state
         if theta.ndim != 2 or theta.shape[1] != self.num_replicas:
             raise ValueError(f"theta must be [P, {self.num_replicas}], replicas last, got {list(theta.shape)}")
+        blocks_per_chunk = len(self.blocks) if theta.is_cuda else max(1, REPLICAS_PER_CHUNK // self.block_size)
+        chunks = [self.blocks[k : k + blocks_per_chunk] for k in range(0, len(self.blocks), blocks_per_chunk)]
+        parts = theta.split([len(chunk) * self.block_size for chunk in chunks], dim=1)
         end = step + num_steps
-        lr = torch.tensor(self.rule.lr, dtype=theta.dtype, device=theta.device)
-        std = torch.tensor(self.rule.noise_std, dtype=theta.dtype, device=theta.device)
-        clock = torch.arange(STEPS_PER_BLOCK, device=theta.device)
-        while step < end:
-            number, first = divmod(step, STEPS_PER_BLOCK)
-            noise, draws = self._randomness(number, theta.device)
-            last = min(STEPS_PER_BLOCK, first + end - step)
-            for place in range(first, last):
-                theta = self._step(theta, noise, draws, clock[place], lr, std)
-            step += last - first
+        moved = [self._chunk_advanced(p.contiguous(), c, step, end) for p, c in zip(parts, chunks, strict=True)]
+        theta = torch.cat(moved, dim=1)
         if not torch.isfinite(theta).all():
             raise FloatingPointError(
                 f"the ensemble diverged before step {end}: lr {self.rule.lr} is too large for this problem; lower it"
             )
-        return State(theta, step)
+        return State(theta, end)
 
-    @cached_property
-    def _step(self) -> Callable[..., Tensor]:
-        return step_function(self.problem, self.rule, self.compiled)
+    def _chunk_advanced(self, theta: Tensor, blocks: range, step: int, end: int) -> Tensor:
+        """Return the parameters of some replica blocks, moved on from one step to another."""
+        problem, rule = self.problem, self.rule
+        lr, std = (torch.tensor(value, dtype=theta.dtype, device=theta.device) for value in (rule.lr, rule.noise_std))
+        clock = torch.arange(STEPS_PER_BLOCK, device=theta.device)
+        one_step = step_function(problem.model, rule.noise, rule.loss, rule.sampling)
+        if self.compiled:
+            shapes = (theta.shape, problem.inputs.shape, rule.batch_size, rule.sharing, theta.dtype, theta.device)
+            one_step = compiled_step(problem.model, rule.noise, rule.loss, rule.sampling, shapes)
+        while step < end:
+            number, first = divmod(step, STEPS_PER_BLOCK)
+            noise, draws = self._randomness(number, blocks, theta.device)
+            last = min(STEPS_PER_BLOCK, first + end - step)
+            for place in range(first, last):
+                theta = one_step(theta, noise, draws, clock[place], lr, std, problem.inputs, problem.labels)
+            step += last - first
+        return theta
 
     def _generator(self, block: int, purpose: str, device: torch.device) -> Generator:
         digest = hashlib.sha256(f"{self.seed}/{block}/{purpose}".encode()).digest()
@@ -121,13 +135,13 @@ class Ensemble:
         )
         return torch.cat([half, -half], dim=-1)
 
-    def _randomness(self, number: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Return noise and drawn data of one step block, all replica blocks side by side."""
+    def _randomness(self, number: int, blocks: range, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """Return noise and drawn data of one step block, the given replica blocks side by side."""
         noises, draws = [], []
         half, rule = self.block_size // 2, self.rule
         batch = rule.batch_size or self.problem.num_data
         rows = batch if rule.sharing == "independent" else 1
-        for block in self.blocks:
+        for block in blocks:
             generator = self._generator(block, f"steps {number}", device)
             noise = rule.noise.draw(generator, (rows, half))
             noises += [noise, rule.noise.reflect(noise)]
@@ -137,52 +151,73 @@ class Ensemble:
         return torch.cat(noises, dim=-1), torch.cat(draws, dim=-1) if draws else None
 
 
-def step_function(problem: Problem, rule: UpdateRule, compiled: bool) -> Callable[..., Tensor]:
-    """Return (theta, noise block, drawn data, step in block, lr, noise std) -> theta after one step, replicas last.
+def step_function(model: Model, law: NoiseLaw, loss: Callable[[Tensor], Tensor], sampling: str) -> Step:
+    """Return the function that takes one step, replicas last.
 
-    Only what changes the code is built in (model, data, law, sampling, loss); lr and noise std are arguments, so that
-    one kernel serves every learning rate.
+    Its arguments are theta ``[P, R]``, the noise block, the drawn data of the block (None for full batches), the step's
+    place in the block, learning rate, noise standard deviation, inputs and labels: one kernel serves them all.
     """
 
     def batch_loss(theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-        predictions = vmap(problem.model, in_dims=(None, 0))(theta, inputs)
-        return rule.loss(predictions - targets).mean()
+        return loss(vmap(model, in_dims=(None, 0))(theta, inputs) - targets).mean()
 
-    def full_loss(theta: Tensor, noise: Tensor) -> Tensor:
-        return batch_loss(theta, problem.inputs, problem.labels + noise)
+    def full_loss(theta: Tensor, noise: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
+        return batch_loss(theta, inputs, labels + noise)
 
-    def drawn_loss(theta: Tensor, noise: Tensor, drawn: Tensor) -> Tensor:
-        return batch_loss(theta, problem.inputs[drawn], problem.labels[drawn] + noise)
+    def drawn_loss(theta: Tensor, noise: Tensor, inputs: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
+        return batch_loss(theta, inputs[drawn], labels[drawn] + noise)
 
-    def step(theta: Tensor, block: Tensor, draws: Tensor | None, place: Tensor, lr: Tensor, std: Tensor) -> Tensor:
-        noise = rule.noise.at(block, place, theta.dtype) * std
-        if draws is None:
-            gradient = vmap(grad(full_loss), in_dims=-1, out_dims=-1)(theta, noise)
-        else:
-            drawn = draws.index_select(0, place.reshape(1)).squeeze(0)
-            gradient = vmap(grad(drawn_loss), in_dims=-1, out_dims=-1)(theta, noise, drawn)
-        return theta - lr * gradient
+    def full_step(theta, block, draws, place, lr, std, inputs, labels) -> Tensor:
+        del draws
+        noise = law.at(block, place, theta.dtype) * std
+        return theta - lr * vmap(grad(full_loss), in_dims=(-1, -1, None, None), out_dims=-1)(
+            theta, noise, inputs, labels
+        )
 
-    return _compiled(step) if compiled else step
+    def drawn_step(theta, block, draws, place, lr, std, inputs, labels) -> Tensor:
+        noise = law.at(block, place, theta.dtype) * std
+        drawn = draws.index_select(0, place.reshape(1)).squeeze(0)
+        gradient = vmap(grad(drawn_loss), in_dims=(-1, -1, None, None, -1), out_dims=-1)
+        return theta - lr * gradient(theta, noise, inputs, labels, drawn)
+
+    return full_step if sampling == "full" else drawn_step
 
 
-def _compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return the function compiled; where no compiler works, itself, with one warning."""
-    fast = torch.compile(function, dynamic=False, fullgraph=True)
-    state: dict[str, Callable[..., Tensor]] = {}
+@cache
+def compiled_step(
+    model: Model, law: NoiseLaw, loss: Callable[[Tensor], Tensor], sampling: str, shapes: tuple[Hashable, ...]
+) -> Step:
+    """Return the step compiled for one model and one set of shapes; where no compiler works, eager, with one warning.
 
-    def first_call(*args: Tensor) -> Tensor:
-        if "chosen" in state:
-            return state["chosen"](*args)
-        try:
-            result = fast(*args)
-            state["chosen"] = fast
-        except BackendCompilerFailed as error:
-            warnings.warn(
-                f"no compiler for torch.compile, running eagerly, 10 to 50 times slower: {error}", stacklevel=2
-            )
-            state["chosen"] = function
-            result = function(*args)
-        return result
+    The compiler counts its recompilations per code object and gives up after a few, so each kernel gets a code object
+    of its own.
+    """
+    del shapes
+    eager = step_function(model, law, loss, sampling)
+    fast = torch.compile(_with_own_code(eager), dynamic=False, fullgraph=True)
+    chosen: list[Step] = []
 
-    return first_call
+    def step(*args: Tensor) -> Tensor:
+        if not chosen:
+            try:
+                result = fast(*args)
+                chosen.append(fast)
+                return result
+            except BackendCompilerFailed as error:
+                message = f"no working compiler for torch.compile; running eagerly, 10 to 50 times slower: {error}"
+                warnings.warn(message, stacklevel=2)
+                chosen.append(eager)
+        return chosen[0](*args)
+
+    return step
+
+
+def _with_own_code(function: Step) -> Step:
+    assert isinstance(function, FunctionType)
+    return FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -74,6 +75,38 @@ def retract(problem: Problem, theta: Tensor, *, tolerance: float = 1e-12, max_st
         f"theta does not retract to zero training error: residual {largest:.2e} > {allowed:.0e} after {len(ranks)} "
         f"steps, and {reason} of {problem.num_data}; start nearer to an interpolating point or drop conflicting data"
     )
+
+
+def minimum_along(
+    problem: Problem,
+    gradient: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    *,
+    lr: float,
+    tolerance: float,
+    max_steps: int,
+) -> Tensor:
+    """Return a point of the manifold where the gradient of a function has no tangent part, by projected descent.
+
+    Args:
+        problem: Model and data.
+        gradient: The function's gradient, ``[P] -> [P]``.
+        theta: A point of zero training error, ``[P]``.
+        lr: Step of the descent.
+        tolerance: Largest norm allowed of the tangent part.
+        max_steps: Steps after which the descent gives up.
+
+    Raises:
+        ValueError: If it does not converge; the message shows the norm that is left.
+    """
+    norm = float("inf")
+    for _ in range(max_steps):
+        along = tangent_projector(problem, theta) @ gradient(theta)
+        norm = float(along.norm())
+        if norm <= tolerance:
+            return theta
+        theta = retract(problem, theta - lr * along)
+    raise ValueError(f"tangent gradient {norm:.2e} > {tolerance:.0e} after {max_steps} steps; change lr or the start")
 
 
 def require_zero_loss(problem: Problem, theta: Tensor, *, tolerance: float = 1e-9) -> None:

@@ -17,6 +17,7 @@ from typing import cast
 
 import sympy as sp
 
+from theory.derivation import derivation
 from theory.index_algebra import Expr, Factor, H, Head, Product
 from theory.rule import Rule, Scaling
 from theory.update_expansion import X, mean_increment, num_displacements, part, second_moment_increment
@@ -46,6 +47,7 @@ class StationaryCovariance:
     expression: Expr
 
 
+@derivation("stationary-covariance")
 def stationary_covariance(rule: Rule, scaling: Scaling) -> StationaryCovariance:
     """Derive the stationary covariance.
 
@@ -107,15 +109,23 @@ def with_covariance(expr: Expr) -> Expr:
 
 
 def spectral_solution(equation: Expr) -> sp.Expr | None:
-    """Return s(gamma) if every term of the equation is a chain of Gamma and S from j to k; otherwise None."""
+    """Return S as a function s(gamma), if it is one; otherwise None."""
+    scalar = scalar_equation(equation)
+    if scalar is None:
+        return None
+    (solution,) = sp.solve(scalar, COVARIANCE_EIGENVALUE)
+    return cast(sp.Expr, sp.factor(solution))
+
+
+def scalar_equation(equation: Expr) -> sp.Expr | None:
+    """Return the equation in gamma and s, if every term is a chain of Gamma and S from j to k; otherwise None."""
     scalar = sp.Integer(0)
     for product, coefficient in equation.terms:
         word = _chain(product)
         if word is None:
             return None
         scalar += coefficient * GAMMA_EIGENVALUE ** word.count("G") * COVARIANCE_EIGENVALUE ** word.count("S")
-    (solution,) = sp.solve(scalar, COVARIANCE_EIGENVALUE)
-    return cast(sp.Expr, sp.factor(solution))
+    return scalar
 
 
 def _has(head: Head, product: Product) -> bool:

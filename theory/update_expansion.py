@@ -13,6 +13,7 @@ from functools import cache
 import sympy as sp
 
 from theory.averages import NOISE, SHARED_NOISE, average
+from theory.derivation import derivation
 from theory.index_algebra import ZERO, Expr, Factor, H, Head
 from theory.rule import ETA, RESIDUAL, Rule
 
@@ -54,6 +55,7 @@ def increment(rule: Rule, order: int) -> Expr:
     return loss.derivative_by(X, "j").averaged("a") * -ETA
 
 
+@derivation("update-expansion")
 @cache
 def mean_increment(rule: Rule, order: int) -> Expr:
     """Return E[theta_j' - theta_j | x] to the given order in x."""

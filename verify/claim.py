@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from verify.decision import Verdict
 from verify.estimate import Estimate, Measurement
@@ -93,6 +93,17 @@ class ExactClaim(Claim):
     kind: Literal["exact", "definition"] = "exact"
 
 
+class Experiment(Protocol):
+    """The simulations behind a measured claim."""
+
+    def preflight(self) -> None:
+        """Raise ValueError if the inputs are bad; runs before any simulation."""
+
+    def jobs(self, world: str, context: Context) -> Mapping[str, Job]:
+        """Return the simulations of a world, by name."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class MeasuredClaim(Claim):
     """A claim decided by simulation.
@@ -100,16 +111,14 @@ class MeasuredClaim(Claim):
     Attributes:
         margin: Half-width of the equivalence margin around each target.
         why_margin: Why that margin.
-        jobs: (world, context) -> the simulations of that world, by name.
+        experiment: The simulations.
         estimate: (measurements by name, formula) -> the values to be compared with their targets.
-        preflight: Raises ValueError if the inputs are bad; runs before any simulation.
     """
 
     margin: float
     why_margin: str
-    jobs: Callable[[str, Context], Mapping[str, Job]]
+    experiment: Experiment
     estimate: Callable[[Mapping[str, Measurement], str], Estimate]
-    preflight: Callable[[], None] = lambda: None
     kind: Literal["measured"] = "measured"
 
     def __post_init__(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from numerics.drift import drift
 from numerics.ensemble import REPLICAS_PER_BLOCK, Ensemble
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import normal_space, require_zero_loss, tangent_projector
-from theory.drift import Drift, derive
+from theory.drift import derive
 from theory.rule import SMALL_NOISE, Scaling
 from verify.claim import STATED, Claim, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
@@ -40,16 +41,25 @@ WORLD_SHARE = 8
 
 
 @dataclass(frozen=True)
+class World:
+    """What is simulated in place of the stated rule or place; None: as stated."""
+
+    choice: RuleChoice | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
 class DriftExperiment:
-    """The drift at theta*, measured at several learning rates.
+    """The drift at theta*, measured at one or several learning rates.
 
     Attributes:
         place: Returns the problem and theta*.
-        choice: The rule.
+        choice: The rule that the prediction and the stationary start are for.
         lrs: Learning rates.
         num_replicas: Replicas per learning rate in the quick profile; four times as many in the others.
         relaxations: Length of the window in units of the slowest relaxation, 1 / (2 lr gamma_min).
-        worlds: Wrong rules by control id.
+        discard: What passes before the window, in the same units.
+        worlds: What is simulated, by world; a world that is missing is as stated.
         scaling: In which scaling the prediction is derived; small noise puts the exact covariance into it.
     """
 
@@ -58,7 +68,8 @@ class DriftExperiment:
     lrs: Sequence[float]
     num_replicas: int
     relaxations: float = 8.0
-    worlds: Mapping[str, RuleChoice] | None = None
+    discard: float = 0.0
+    worlds: Mapping[str, World] = field(default_factory=dict)
     scaling: Scaling = SMALL_NOISE
 
     def preflight(self) -> None:
@@ -69,8 +80,7 @@ class DriftExperiment:
         """
         problem, theta = self.place()
         require_zero_loss(problem, theta)
-        derived = derive(self.choice.symbolic, self.scaling)
-        require_stable(derived.rule, problem, theta, self.choice.values(problem, max(self.lrs)))
+        require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))
 
     def jobs(self, world: str, context: Context) -> dict[str, Job]:
         """Return one simulation per learning rate."""
@@ -78,72 +88,103 @@ class DriftExperiment:
 
     def measure(self, world: str, context: Context, lr: float) -> Measurement:
         """Return measured and predicted mean drift per step at one learning rate, ``[P]``."""
-        problem, theta = placed(self.place, context.device)
-        choice = self.choice if world == STATED else (self.worlds or {})[world]
+        change = self.worlds.get(world, World())
+        problem, theta = placed(change.place or self.place, context.device)
+        values = self.choice.values(problem, lr)
         derived = derive(self.choice.symbolic, self.scaling)
-        slowest = float(normal_space(problem, theta).eigenvalues[-1])
-        num_steps = max(1, round(self.relaxations / (2 * lr * slowest)))
-        start = covariance_matrix(derived.covariance, problem, theta, self.choice.values(problem, lr))
-        result = drift(ensemble(problem, choice, lr, context, self.num_replicas, world), theta, start, num_steps)
+        relaxation = 1 / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))
+        num_steps = max(1, round(self.relaxations * relaxation))
+        replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
+        start = covariance_matrix(derived.covariance, problem, theta, values)
+        result = drift(replicas, theta, start, num_steps, discard=round(self.discard * relaxation))
         return Measurement(
             to_array(result.mean),
             to_array(result.covariance),
             result.num_samples,
-            self.predictions(derived, problem, theta, lr, num_steps),
+            self.predictions(mean_drift(derived, self.choice, problem, theta, lr, num_steps), problem, theta, lr),
             {"lr": np.array(lr), "tangent": to_array(tangent_projector(problem, theta))},
         )
 
-    def predictions(
-        self, derived: Drift, problem: Problem, theta: Tensor, lr: float, num_steps: int
-    ) -> dict[str, Array]:
-        """Return the derived mean drift and its wrong variants."""
-        stated = mean_drift(derived, self.choice, problem, theta, lr, num_steps)
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
+        """Return the derived mean drift and its wrong variants, ``[P]`` each."""
+        del lr
         inward = -tangent_projector(problem, theta) @ theta
         return {
-            STATED: to_array(stated),
-            "half": to_array(stated / 2),
-            "standard-deviation": to_array(stated / self.choice.noise_std),
-            "weight-norm": to_array(inward * stated.norm() / inward.norm()),
+            STATED: to_array(derived),
+            "half": to_array(derived / 2),
+            "standard-deviation": to_array(derived / self.choice.noise_std),
+            "weight-norm": to_array(inward * derived.norm() / inward.norm()),
         }
 
 
-def drift_to_zero_lr(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
-    """Return measured over predicted drift, extrapolated to learning rate 0 by a line.
+class Deviation(NamedTuple):
+    """Measured minus predicted drift in units of a given size: components ``[lrs, K]`` and their standard errors.
 
-    The first value is the component along the prediction, in units of the prediction (target 1); the others are the
-    components along an orthonormal basis of the other tangent directions (target 0).
+    The first component lies along the given direction, the others along an orthonormal basis of the other tangent
+    directions.
     """
-    records = sorted(measurements.values(), key=lambda record: record.series["lr"])
+
+    lrs: Array
+    components: Array
+    standard_errors: Array
+    num_samples: int
+
+
+def deviation(
+    measurements: Mapping[str, Measurement], formula: str, along: str, size: Callable[[Measurement], float]
+) -> Deviation:
+    """Return the deviation of the measured drift from one formula, by increasing learning rate.
+
+    Args:
+        measurements: One per learning rate.
+        formula: Which prediction to compare with.
+        along: The prediction whose direction comes first.
+        size: The unit at each learning rate.
+    """
+    records = sorted(measurements.values(), key=lambda record: float(record.series["lr"]))
+    first = records[0].predictions[along] / np.linalg.norm(records[0].predictions[along])
+    basis = np.column_stack([first, other_directions(records[0].series["tangent"], first)])
+    sizes = np.array([size(record) for record in records])[:, None]
+    components = np.array([basis.T @ (record.mean - record.predictions[formula]) for record in records])
+    variances = np.array([np.einsum("pk,pq,qk->k", basis, record.covariance, basis) for record in records])
     lrs = np.array([float(record.series["lr"]) for record in records])
-    along = records[0].predictions[formula] / np.linalg.norm(records[0].predictions[formula])
-    basis = np.column_stack([along, other_directions(records[0].series["tangent"], along)])
-    deviations, errors = [], []
-    for record in records:
-        predicted = record.predictions[formula]
-        size = np.linalg.norm(predicted)
-        deviations.append(basis.T @ (record.mean - predicted) / size)
-        errors.append(np.sqrt(np.einsum("pk,pq,qk->k", basis, record.covariance, basis)) / size)
-    deviation, error = np.array(deviations), np.array(errors)
-    ratio = fit(lrs, 1 + deviation[:, 0], error[:, 0], degree=1)
-    values = np.concatenate([ratio.coefficients[:1], ratio.weights @ deviation[:, 1:]])
-    standard_errors = np.concatenate([ratio.standard_errors[:1], np.sqrt(ratio.weights**2 @ error[:, 1:] ** 2)])
-    sideways = np.abs(values[1:]).max(initial=0)
+    total = sum(record.num_samples for record in records)
+    return Deviation(lrs, components / sizes, np.sqrt(variances) / sizes, total)
+
+
+def at_zero_lr(found: Deviation, offset: float) -> Estimate:
+    """Return a deviation extrapolated to learning rate 0 by a line.
+
+    The first value and its target are raised by ``offset``.
+    """
+    first = fit(found.lrs, offset + found.components[:, 0], found.standard_errors[:, 0], degree=1)
+    sideways = first.weights @ found.components[:, 1:]
+    errors = np.sqrt(first.weights**2 @ found.standard_errors[:, 1:] ** 2)
     return Estimate(
-        values,
-        standard_errors,
-        np.concatenate([[1.0], np.zeros(len(values) - 1)]),
-        sum(record.num_samples for record in records),
-        misfit=ratio.p_value,
-        note=f"slope {ratio.coefficients[1]:+.2f} +- {ratio.standard_errors[1]:.2f} per unit lr; "
-        f"largest sideways component {sideways:.4f}",
+        np.concatenate([first.coefficients[:1], sideways]),
+        np.concatenate([first.standard_errors[:1], errors]),
+        np.concatenate([[offset], np.zeros(len(sideways))]),
+        found.num_samples,
+        misfit=first.p_value,
+        note=f"slope {first.coefficients[1]:+.2f} +- {first.standard_errors[1]:.2f} per unit lr; "
+        f"largest sideways component {np.abs(sideways).max(initial=0):.4f}",
         series={
-            "lr": lrs,
-            "ratio": 1 + deviation[:, 0],
-            "standard_error": error[:, 0],
-            "fit": ratio.coefficients,
-            "fit_standard_error": ratio.standard_errors,
+            "lr": found.lrs,
+            "ratio": offset + found.components[:, 0],
+            "standard_error": found.standard_errors[:, 0],
+            "fit": first.coefficients,
+            "fit_standard_error": first.standard_errors,
         },
     )
+
+
+def drift_ratio_at_zero_lr(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
+    """Return measured over predicted drift at learning rate 0: if right, 1 along the prediction and 0 elsewhere."""
+
+    def predicted_length(record: Measurement) -> float:
+        return float(np.linalg.norm(record.predictions[formula]))
+
+    return at_zero_lr(deviation(measurements, formula, formula, predicted_length), offset=1.0)
 
 
 def drift_claim(
@@ -161,7 +202,7 @@ def drift_claim(
     Formula controls are supplied (`FORMULAS`), and one world control: label noise 5 % stronger than stated.
     """
     louder = replace(experiment.choice, noise_std=1.05 * experiment.choice.noise_std)
-    experiment = replace(experiment, worlds={"louder": louder} | dict(experiment.worlds or {}))
+    experiment = replace(experiment, worlds={"louder": World(louder)} | dict(experiment.worlds))
     formulas = tuple(c for c in FORMULAS if c.id != "standard-deviation" or experiment.choice.noise_std != 1)
     return MeasuredClaim(
         id=id,
@@ -172,9 +213,8 @@ def drift_claim(
         controls=(*formulas, Control("louder", "world", "label noise 5 % stronger than predicted for"), *controls),
         margin=MARGIN,
         why_margin=WHY_MARGIN,
-        jobs=experiment.jobs,
-        estimate=drift_to_zero_lr,
-        preflight=experiment.preflight,
+        experiment=experiment,
+        estimate=drift_ratio_at_zero_lr,
     )
 
 
@@ -189,8 +229,9 @@ def ensemble(
     return Ensemble(problem, choice.at(lr), size, context.seed, first_block)
 
 
+@cache
 def placed(place: Place, device: str) -> tuple[Problem, Tensor]:
-    """Return problem and theta* on a device."""
+    """Return problem and theta* on a device: always the same objects, so that one process compiles a model once."""
     problem, theta = place()
     target = torch.device(device)
     return Problem(problem.model, problem.inputs.to(target), problem.labels.to(target)), theta.to(target)

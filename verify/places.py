@@ -7,11 +7,16 @@ theta*, so that theta* has no error to the last bit.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
-from numerics.models import matrix_sensing, quadratic_network, tanh_network
+from numerics.models import linear_model, matrix_sensing, quadratic_network, tanh_network
 from numerics.problem import Model, Problem
+from numerics.zero_loss_manifold import minimum_along
+from theory.regulariser import reg_gradient
+from verify.lowering.expression import lower
 
 
 def interpolated(model: Model, inputs: Tensor, theta: Tensor) -> tuple[Problem, Tensor]:
@@ -44,3 +49,28 @@ def sensing() -> tuple[Problem, Tensor]:
     inputs = _normal(generator, 8, 6, 6)
     start = torch.eye(6, dtype=torch.float64) + 0.3 * _normal(generator, 6, 6)
     return interpolated(matrix_sensing(6), inputs, start.flatten())
+
+
+def small_quadratic() -> tuple[Problem, Tensor]:
+    """A quadratic network with P = 12, N = 4 at a strongly repellent point."""
+    generator = torch.Generator().manual_seed(7)
+    inputs = _normal(generator, 4, 3)
+    return interpolated(quadratic_network(3, 3), inputs, 0.8 * _normal(generator, 12))
+
+
+@cache
+def non_repellent() -> tuple[Problem, Tensor]:
+    """The same network where reg has no gradient along the manifold: three different units, none of them dead."""
+    problem, theta = small_quadratic()
+
+    def gradient(at: Tensor) -> Tensor:
+        return lower(reg_gradient(), problem, at, indices="j")
+
+    return problem, minimum_along(problem, gradient, theta, lr=0.03, tolerance=1e-9, max_steps=2000)
+
+
+def linear() -> tuple[Problem, Tensor]:
+    """A model linear in theta, P = 6, N = 4; eigenvalues of Gamma 2.6, 1.5, .73, .58."""
+    generator = torch.Generator().manual_seed(9)
+    features = _normal(generator, 4, 6)
+    return interpolated(linear_model, features, _normal(generator, 6))

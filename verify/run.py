@@ -99,7 +99,7 @@ class Runner:
         for claim in claims:
             if isinstance(claim, MeasuredClaim):
                 try:
-                    claim.preflight()
+                    claim.experiment.preflight()
                 except ValueError as error:
                     raise ValueError(f"claim {claim.id}: {error}") from error
 
@@ -125,7 +125,7 @@ class Runner:
         if not isinstance(claim, MeasuredClaim):
             return [task("", "exact")]
         worlds = claim.worlds if context.round == 0 else [STATED]
-        return [task(world, job) for world in worlds for job in claim.jobs(world, context)]
+        return [task(world, job) for world in worlds for job in claim.experiment.jobs(world, context)]
 
     def _finished(self, tasks: Sequence[Task]) -> list[Done]:
         attempt = delayed(_attempt)
@@ -180,7 +180,7 @@ def _executed(task: Task) -> Measurement | dict[str, Exact]:
     claim = ledger(task.files)[task.claim]
     if isinstance(claim, ExactClaim):
         return {variant: claim.check(variant) for variant in [STATED, *(c.id for c in claim.controls)]}
-    return cast(MeasuredClaim, claim).jobs(task.world, task.context)[task.job]()
+    return cast(MeasuredClaim, claim).experiment.jobs(task.world, task.context)[task.job]()
 
 
 def _measurements(claim: Claim, world: str, finished: Sequence[Done]) -> dict[str, Measurement]:

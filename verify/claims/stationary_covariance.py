@@ -1,0 +1,148 @@
+"""The stationary covariance around a point of zero training error: Lemma 7's recursions, exact values, isotropy."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import sympy as sp
+
+from theory.rule import ETA, SIGMA, SMALL_LR, B, N, Rule
+from theory.stationary_covariance import COVARIANCE_EIGENVALUE as COVARIANCE
+from theory.stationary_covariance import GAMMA_EIGENVALUE as GAMMA
+from theory.stationary_covariance import covariance_equation, scalar_equation
+from verify import places
+from verify.claim import STATED, Control, Exact, ExactClaim, MeasuredClaim, Source
+from verify.covariance_claim import CovarianceExperiment, covariance_ratio, covariance_ratio_at_zero_lr
+from verify.drift_claim import World
+from verify.estimate import Array
+from verify.lowering.rule import RuleChoice
+
+RECURSION = {
+    STATED: (1 - 4 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
+    "slow-reversion": (1 - 2 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
+    "weak-noise": (1 - 4 * ETA * GAMMA) * COVARIANCE + ETA**2 * GAMMA * SIGMA**2,
+    "white-noise": (1 - 4 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * SIGMA**2,
+}
+
+
+def check_recursion(variant: str) -> Exact:
+    """Compare a recursion for theta_j^2 with the derived one, single-sample steps, leading order in eta."""
+    equation = scalar_equation(covariance_equation(Rule(), SMALL_LR))
+    if equation is None:
+        raise ArithmeticError("the derived equation is no function of Gamma")
+    derived = sp.expand(COVARIANCE + equation.subs(B, 1))
+    difference = sp.expand(derived - RECURSION[variant])
+    example = f"difference {difference}" if difference else ""
+    return Exact(difference == 0, str(RECURSION[variant]), str(derived), example)
+
+
+def isotropic(gamma: Array, values: Mapping[sp.Symbol, float]) -> Array:
+    """Return the eta -> 0 limit as if it held at this learning rate."""
+    return np.full_like(gamma, values[ETA] * values[SIGMA] ** 2 / values[B])
+
+
+PAIRS = RuleChoice(noise_std=1.0, sampling="iid", batch_size=2)
+SINGLE = RuleChoice(noise_std=1.0, sampling="iid", batch_size=1)
+FULL = RuleChoice(noise_std=1.0)
+MODEL = "h linear in theta: the recursion of second moments is closed"
+MARGIN = 0.01
+WHY = "1 %: the correction terms that the controls leave out change the variances by 5 % or more at this learning rate"
+
+CLAIMS = (
+    ExactClaim(
+        id="lemma7.recursion",
+        title="Recursion of the second moment of a decaying coordinate",
+        statement="theta_j^2(t) = (1 - 4 eta gamma_j) theta_j^2(t-1) + 4 eta^2 gamma_j Var[e_i] on average, "
+        "to leading order",
+        source=Source("blanc2020", "eq. (11)"),
+        hypotheses=("zero training error at theta*", "single-sample steps", "leading order in eta"),
+        check=check_recursion,
+        controls=(
+            Control("slow-reversion", "formula", "the reversion of theta_j taken for that of its square"),
+            Control("weak-noise", "formula", "the factor 2 of the square forgotten in the noise"),
+            Control("white-noise", "formula", "noise that does not follow Gamma"),
+        ),
+    ),
+    MeasuredClaim(
+        id="covariance.full-batch",
+        title="Stationary covariance of full-batch steps at eta gamma_max = .52",
+        statement="S = eta sigma^2 / (n (1 - eta Gamma)) on the range of Gamma, exact in eta",
+        source=Source("implicit-reg", "derived here; the eta -> 0 limit is blanc2020, eq. (11)"),
+        hypotheses=(MODEL, "independent label noise, variance sigma^2"),
+        margin=MARGIN,
+        why_margin=WHY,
+        controls=(
+            Control("isotropic", "formula", "the eta -> 0 limit eta sigma^2 / n"),
+            Control("half-correction", "formula", "1 - eta gamma / 2 for 1 - eta gamma"),
+            Control("single-sample", "world", "batches of n drawn with replacement"),
+        ),
+        experiment=CovarianceExperiment(
+            places.linear,
+            FULL,
+            lrs=(0.2,),
+            num_replicas=16384,
+            num_observations=200,
+            formulas={
+                "isotropic": isotropic,
+                "half-correction": lambda gamma, v: v[ETA] * v[SIGMA] ** 2 / v[N] / (1 - v[ETA] * gamma / 2),
+            },
+            worlds={"single-sample": World(RuleChoice(noise_std=1.0, sampling="iid", batch_size=4))},
+        ),
+        estimate=covariance_ratio,
+    ),
+    MeasuredClaim(
+        id="covariance.single-sample",
+        title="Stationary covariance of single-sample steps, multiplicative term included",
+        statement="S solves the derived equation with the term E[(g . S g) g g^T], exact in eta",
+        source=Source("implicit-reg", "derived here; the eta -> 0 limit is blanc2020, eq. (11)"),
+        hypotheses=(MODEL, "independent label noise, variance sigma^2"),
+        margin=MARGIN,
+        why_margin=WHY,
+        controls=(
+            Control("isotropic", "formula", "the eta -> 0 limit eta sigma^2 / B"),
+            Control("full-batch", "formula", "the full batch's function of Gamma with B for n"),
+            Control("full-batch-noise", "world", "full batches whose noise has the single samples' variance"),
+        ),
+        experiment=CovarianceExperiment(
+            places.linear,
+            SINGLE,
+            lrs=(0.05,),
+            num_replicas=16384,
+            num_observations=200,
+            formulas={
+                "isotropic": isotropic,
+                "full-batch": lambda gamma, v: v[ETA] * v[SIGMA] ** 2 / v[B] / (1 - v[ETA] * gamma),
+            },
+            worlds={"full-batch-noise": World(RuleChoice(noise_std=2.0))},
+        ),
+        estimate=covariance_ratio,
+    ),
+    MeasuredClaim(
+        id="covariance.isotropy",
+        title="Isotropy of the stationary covariance as eta -> 0",
+        statement="S / (eta sigma^2 / B) tends to the projector onto the range of Gamma as eta -> 0",
+        source=Source("blanc2020", "Section 3.3"),
+        hypotheses=("independent label noise, variance sigma^2", "batches of two, drawn with replacement"),
+        margin=0.03,
+        why_margin="3 %: the eigenvalues of Gamma differ by a factor 4.5, and every anisotropic rival by as much",
+        controls=(
+            Control("langevin", "formula", "variances proportional to 1 / gamma, as for noise that ignores Gamma"),
+            Control("halved", "formula", "half the variance"),
+            Control("shared-noise", "world", "batches of two that share one noise value"),
+        ),
+        experiment=CovarianceExperiment(
+            places.linear,
+            PAIRS,
+            lrs=(0.04, 0.03, 0.02, 0.015, 0.01),
+            num_replicas=8192,
+            num_observations=200,
+            formulas={
+                "langevin": lambda gamma, v: v[ETA] * v[SIGMA] ** 2 / v[B] * gamma.mean() / gamma,
+                "halved": lambda gamma, v: isotropic(gamma, v) / 2,
+            },
+            worlds={"shared-noise": World(replace(PAIRS, sharing="shared"))},
+            scaling=SMALL_LR,
+        ),
+        estimate=covariance_ratio_at_zero_lr,
+    ),
+)
