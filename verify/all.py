@@ -73,7 +73,7 @@ def main(
         Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"error: {error}")
         raise typer.Exit(2) from None
     report.write(out / "results.json", report.results(outcomes, context))
-    report.write_series(out / "series", outcomes)
+    report.write_series(out / "series", outcomes, digest())
     _conclude(console, outcomes, out)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from numerics.drift import drift
-from numerics.ensemble import REPLICAS_PER_BLOCK, Ensemble
+from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import normal_space, require_zero_loss, tangent_projector
 from theory.drift import derive
@@ -223,8 +223,8 @@ def ensemble(
 ) -> Ensemble:
     """Return the ensemble of one simulation: its size by profile and world, its replica blocks by round."""
     size = num_replicas * (1 if context.profile == "quick" else 4)
-    if world != STATED:
-        size = max(REPLICAS_PER_BLOCK, size // WORLD_SHARE // REPLICAS_PER_BLOCK * REPLICAS_PER_BLOCK)
+    if world != STATED:  # never less than a chunk, so that the same kernel serves
+        size = min(size, max(REPLICAS_PER_CHUNK, size // WORLD_SHARE // REPLICAS_PER_CHUNK * REPLICAS_PER_CHUNK))
     first_block = context.round * max(1, size // REPLICAS_PER_BLOCK)
     return Ensemble(problem, choice.at(lr), size, context.seed, first_block)
 

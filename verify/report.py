@@ -84,12 +84,13 @@ def write(path: Path, content: object) -> None:
     os.replace(partial, path)
 
 
-def write_series(folder: Path, outcomes: Sequence[Outcome]) -> None:
-    """Write the numbers that figures are drawn from, one file per measured claim."""
+def write_series(folder: Path, outcomes: Sequence[Outcome], sources: str) -> None:
+    """Write the numbers that figures are drawn from, one file per measured claim, with the hash of the sources."""
     for outcome in outcomes:
         if outcome.estimate is not None and outcome.estimate.series:
             series = {name: values.tolist() for name, values in outcome.estimate.series.items()}
-            write(folder / f"{outcome.claim.id}.json", series | {"verdict": outcome.verdict})
+            content = {"digest": sources, "verdict": outcome.verdict, "series": series}
+            write(folder / f"{outcome.claim.id}.json", content)
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:

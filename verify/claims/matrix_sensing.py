@@ -73,7 +73,7 @@ class Recovery:
         identity = torch.eye(DIMENSION, dtype=torch.float64).flatten()[:, None]
         seed = context.seed + 1_000_003 * context.round
         noisy = errors(sensing, identity.repeat(1, self.num_replicas), self.noise[world], RECOVERY_STEPS, seed)
-        quiet = errors(sensing, identity.repeat(1, self.num_replicas), 0.0, RECOVERY_STEPS, seed)
+        quiet = errors(sensing, identity.repeat(1, 2), 0.0, RECOVERY_STEPS, seed)
         pairs = noisy.reshape(*noisy.shape[:2], 2, -1).mean(2)
         series = {"time": np.array(times(RECOVERY_STEPS)), "noisy": noisy.mean(-1), "quiet": quiet.mean(-1)}
         return samples(pairs[-1, 1] / quiet[-1, 1].mean(), series)

@@ -1,0 +1,99 @@
+"""Deliberate errors in the sources, each of which has to turn the run red: ``python -m tests.mutations [NUMBER ...]``.
+
+A mutation replaces one piece of text in a copy of the project and runs the ledger there (without the two recovery
+claims, which take longest). It is caught if the run ends with failed claims; a run that breaks off is not a catch.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("theory", "numerics", "verify")
+CLAIMS = ("lemma*", "theorem1*", "covariance*", "eq6*", "balancedness*")
+
+
+class Mutation(NamedTuple):
+    """A file, the text that is replaced (it occurs once), and what replaces it."""
+
+    file: str
+    old: str
+    new: str
+
+
+MUTATIONS = (
+    # theory
+    Mutation("theory/update_expansion.py", "sp.Rational(1, sp.factorial(k))", "sp.Integer(1)"),
+    Mutation("theory/update_expansion.py", '.averaged("a") * -ETA', '.averaged("a") * ETA'),
+    Mutation("theory/averages.py", "/ rule.batch**cost", "/ rule.batch ** (cost + 1)"),
+    Mutation("theory/averages.py", "sp.ff(B, len(blocks))", "B ** len(blocks)"),
+    Mutation("theory/rule.py", "return SIGMA**2 if order == 2", "return SIGMA if order == 2"),
+    Mutation("theory/stationary_covariance.py", "cross = cross + X", "cross = 2 * cross + 0 * X"),
+    Mutation("theory/drift.py", "projector.head == TANGENT and normal", "projector.head == RANGE and normal"),
+    Mutation("theory/balancedness.py", "loss = (a * b - target) ** 2", "loss = (a * b - target) ** 2 / 2"),
+    Mutation("theory/index_algebra.py", "for place, factor in enumerate(product):\n                if factor.head == head:",
+             "for place, factor in list(enumerate(product))[:3]:\n                if factor.head == head:"),
+    # numerics
+    Mutation("numerics/ensemble.py", "(theta, inputs) - targets).mean()", "(theta, inputs) - targets).sum()"),
+    Mutation("numerics/label_noise.py", "(dtype) * 2 - 1", "(dtype) * 2 - 0.98"),
+    Mutation("numerics/slow_flow.py", "theta + dt / 6 *", "theta + dt / 3 *"),
+    Mutation("numerics/zero_loss_manifold.py", "singular[:rank] ** 2 / problem.num_data", "singular[:rank] ** 2"),
+    # lowering
+    Mutation("verify/lowering/expression.py", "heads.problem.num_data ** len(labels)", "heads.problem.num_data"),
+    Mutation("verify/lowering/rule.py", "batch = self.batch_size or problem.num_data", "batch = self.batch_size or 1"),
+)  # fmt: skip
+
+
+def caught_by(mutation: Mutation) -> list[str]:
+    """Return the ids of the claims that fail under a mutation.
+
+    Raises:
+        ValueError: If the text to be replaced does not occur exactly once.
+        RuntimeError: If the mutated run breaks off without a result.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for package in PACKAGES:
+            shutil.copytree(ROOT / package, Path(folder, package), ignore=shutil.ignore_patterns("__pycache__"))
+        path = Path(folder, mutation.file)
+        text = path.read_text()
+        if text.count(mutation.old) != 1:
+            raise ValueError(f"{mutation.file}: {mutation.old!r} occurs {text.count(mutation.old)} times, not once")
+        path.write_text(text.replace(mutation.old, mutation.new))
+        only = [word for pattern in CLAIMS for word in ("--only", pattern)]
+        command = [sys.executable, "-m", "verify.all", "--out", "out", *only]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        results = Path(folder, "out", "results.json")
+        if not results.is_file():
+            raise RuntimeError(f"{mutation}: the run broke off with status {run.returncode}: {run.stderr[-500:]}")
+        rows = json.loads(results.read_text())["claims"]
+    failed = [row for row in rows if row["verdict"] != row["expected"] or not all(map(_as_expected, row["controls"]))]
+    return [row["id"] for row in failed] if run.returncode == 1 else []
+
+
+def _as_expected(control: dict[str, str]) -> bool:
+    return control["verdict"] == ("CONFIRMED" if control["kind"] == "correction" else "REFUTED")
+
+
+def main() -> int:
+    """Run the mutations whose numbers are given, or all; the exit status is the number that nothing caught."""
+    chosen = [MUTATIONS[int(number)] for number in sys.argv[1:]] or MUTATIONS
+    missed = 0
+    for mutation in chosen:
+        try:
+            caught = caught_by(mutation)
+        except RuntimeError as error:
+            caught = []
+            print(error)
+        missed += not caught
+        print(f"{mutation.file}: {mutation.old!r} -> {mutation.new!r}: {', '.join(caught) or 'NOT CAUGHT'}", flush=True)
+    return missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+from functools import partial
+
+import pytest
+import torch
+from scipy.stats import chi2
+from torch import Tensor
+
+from numerics.drift import drift, estimate, pair_means, stationary_start
+from numerics.ensemble import Ensemble, State
+from numerics.models import linear_model, product_model
+from numerics.problem import Problem
+from numerics.update_rule import UpdateRule
+from numerics.zero_loss_manifold import tangent_projector
+from tests.models import interpolated, normal, tanh_place
+
+eager = partial(Ensemble, compiled=False)
+RULE = UpdateRule(0.05, 0.5)
+ONE = torch.ones(1, dtype=torch.float64)
+PROBLEM, THETA = interpolated(product_model, ONE, torch.tensor([1.5, 0.8], dtype=torch.float64))
+NUM_RUNS, NUM_REPLICAS, NUM_STEPS = 100, 32, 20
+
+
+def start_covariance() -> Tensor:
+    """Return eta sigma^2 on the range of Gamma."""
+    return 0.05 * 0.5**2 * (torch.eye(2, dtype=torch.float64) - tangent_projector(PROBLEM, THETA))
+
+
+def along() -> Tensor:
+    """Return the unit tangent of the hyperbola."""
+    return torch.linalg.eigh(tangent_projector(PROBLEM, THETA)).eigenvectors[:, -1]
+
+
+def spread_over_claim(estimates: list, direction: Tensor) -> float:
+    """Return the sample variance of independent means over their mean stated variance."""
+    means = torch.stack([direction @ e.mean for e in estimates])
+    stated = torch.stack([direction @ e.covariance @ direction for e in estimates])
+    return float(means.var() / stated.mean())
+
+
+@pytest.fixture(scope="module")
+def displacements() -> list[tuple[Ensemble, Tensor]]:
+    """The projected motion of the replicas in independent runs."""
+    runs = []
+    for seed in range(NUM_RUNS):
+        ensemble = eager(PROBLEM, RULE, NUM_REPLICAS, seed)
+        begin = State(stationary_start(ensemble, THETA, start_covariance()), 0)
+        end = ensemble.advanced(begin, NUM_STEPS)
+        runs.append((ensemble, tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta) / NUM_STEPS))
+    return runs
+
+
+def test_standard_error_is_the_spread_of_independent_runs(displacements):
+    estimates = [estimate(pair_means(ensemble, motion)) for ensemble, motion in displacements]
+    # The stated variances average over 1500 degrees of freedom, the spread has 99: its own error dominates.
+    low, high = chi2.interval(0.999, NUM_RUNS - 1)
+    assert low / (NUM_RUNS - 1) < spread_over_claim(estimates, along()) < high / (NUM_RUNS - 1)
+
+
+def test_standard_error_of_replicas_counted_singly_is_too_small(displacements):
+    # Along the manifold the motion is even in the noise: a replica and its mirror are nearly one sample.
+    estimates = [estimate(motion) for _, motion in displacements]
+    assert spread_over_claim(estimates, along()) > chi2.isf(1e-4, NUM_RUNS - 1) / (NUM_RUNS - 1)
+
+
+def test_estimator_is_the_mean_motion_of_its_pairs(displacements):
+    ensemble, motion = displacements[7]
+    measured = drift(ensemble, THETA, start_covariance(), NUM_STEPS)
+    torch.testing.assert_close(measured.mean, motion.mean(1))
+    assert measured.num_samples == NUM_REPLICAS // 2
+    assert measured.covariance.shape == (2, 2)
+
+
+def test_window_begins_after_the_discarded_steps():
+    ensemble = eager(PROBLEM, RULE, 8, 0)
+    begin = ensemble.advanced(State(stationary_start(ensemble, THETA, start_covariance()), 0), 5)
+    end = ensemble.advanced(begin, 10)
+    expected = tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta).mean(1) / 10
+    torch.testing.assert_close(drift(ensemble, THETA, start_covariance(), 10, discard=5).mean, expected)
+
+
+def test_linear_model_does_not_drift():
+    problem, theta = interpolated(linear_model, normal(0, 3, 5), normal(1, 5))
+    measured = drift(eager(problem, RULE, 8, 0), theta, torch.zeros(5, 5, dtype=torch.float64), 50)
+    assert float(measured.mean.abs().max()) < 1e-15  # rounding of numbers of order 1, over 50 steps
+    assert float(measured.covariance.abs().max()) < 1e-30
+
+
+def test_start_with_training_error_is_refused_with_its_residual():
+    problem, theta = tanh_place()
+    wrong = Problem(problem.model, problem.inputs, problem.labels + 0.5)
+    with pytest.raises(ValueError, match=r"not on the zero-loss manifold: largest residual 5\.00e-01"):
+        drift(eager(wrong, RULE, 8, 0), theta, torch.eye(12, dtype=torch.float64), 10)
+
+
+def test_stationary_start_has_the_given_covariance_and_exact_pairs():
+    root = normal(3, 2, 2)
+    covariance = root @ root.T
+    starts = stationary_start(eager(PROBLEM, RULE, 4096, 0), THETA, covariance) - THETA[:, None]
+    blocks = starts.unflatten(1, (16, 2, 128))
+    torch.testing.assert_close(blocks[:, :, 0], -blocks[:, :, 1], rtol=0, atol=1e-14)
+    measured = blocks[:, :, 0].flatten(1)
+    # Each entry of a covariance from 2048 samples errs by at most sqrt(2 / 2048) of the variances; 4.5 of these.
+    scale = float(covariance.diag().max())
+    torch.testing.assert_close(torch.cov(measured), covariance, rtol=0, atol=4.5 * scale * (2 / 2048) ** 0.5)
+
+
+def test_stationary_start_without_covariance_is_the_point_itself():
+    starts = stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(2, 2, dtype=torch.float64))
+    assert torch.equal(starts, THETA[:, None].repeat(1, 4))
+
+
+def test_pairs_are_a_replica_and_its_mirror_in_the_same_block():
+    ensemble = eager(PROBLEM, RULE, 512, 0)
+    replicas = torch.arange(512.0)[None]
+    means = pair_means(ensemble, replicas)[0]
+    assert means[:3].tolist() == [64.0, 65.0, 66.0]
+    assert means[128:131].tolist() == [320.0, 321.0, 322.0]
+
+
+def test_covariance_of_the_mean_is_that_of_numpy():
+    samples = normal(5, 3, 50)
+    result = estimate(samples)
+    torch.testing.assert_close(result.mean, samples.mean(1))
+    centred = samples - samples.mean(1, keepdim=True)
+    torch.testing.assert_close(result.covariance, centred @ centred.T / 49 / 50)
+    assert estimate(samples[:1]).covariance.shape == (1, 1)

@@ -1,0 +1,244 @@
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+from torch._dynamo.exc import BackendCompilerFailed
+from torch.func import grad, vmap
+
+from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble, State
+from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, UNIFORM
+from numerics.models import linear_model
+from numerics.problem import Problem
+from numerics.update_rule import UpdateRule
+from tests.models import normal, softplus_place, tanh_place
+
+STEPS = STEPS_PER_BLOCK + 6  # across the edge of a step block
+RULES = {
+    "full": UpdateRule(0.02, 0.5),
+    "shared": UpdateRule(0.02, 0.5, sharing="shared"),
+    "gaussian": UpdateRule(0.02, 0.5, noise=GAUSSIAN),
+    "single samples": UpdateRule(0.02, 0.5, "iid", 1),
+    "pairs": UpdateRule(0.02, 0.5, "iid", 2, noise=UNIFORM),
+    "pairs, shared": UpdateRule(0.02, 0.5, "iid", 2, sharing="shared"),
+}
+eager = partial(Ensemble, compiled=False)
+every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+
+
+def start(theta: Tensor, num_replicas: int) -> Tensor:
+    """Return slightly different starts, ``[P, R]``."""
+    return theta[:, None] + 0.1 * normal(21, len(theta), num_replicas)
+
+
+def heard(ensemble: Ensemble, step: int) -> tuple[Tensor, Tensor]:
+    """Return how often each data point is drawn, ``[N, R]``, and the sum of the noise on it, in units of lr / batch.
+
+    A model with one parameter per data point hears both: with theta = 0 its step is 2 (count * label + noise).
+    """
+    num_data, replicas = ensemble.problem.num_data, ensemble.num_replicas
+    silent = torch.zeros(num_data, replicas, dtype=torch.float64)
+    moves = []
+    for labels in (torch.zeros(num_data, dtype=torch.float64), torch.ones(num_data, dtype=torch.float64)):
+        listener = Problem(linear_model, torch.eye(num_data, dtype=torch.float64), labels)
+        moves.append(eager(listener, ensemble.rule, replicas, ensemble.seed).advanced(State(silent, step), 1).theta / 2)
+    return moves[1] - moves[0], moves[0]
+
+
+@every_rule
+def test_steps_equal_gradient_steps_by_hand_with_the_same_noise(rule):
+    problem, theta = tanh_place()
+    ensemble = eager(problem, rule, 4, 3)
+    expected = begin = start(theta, 4)
+    for step in range(STEPS):
+        counts, noises = heard(ensemble, step)
+        moved = []
+        for r in range(4):
+            at = expected[:, r]
+            residuals = vmap(problem.model, in_dims=(None, 0))(at, problem.inputs) - problem.labels
+            slopes = vmap(grad(problem.model), in_dims=(None, 0))(at, problem.inputs)
+            moved.append(at - 2 * (counts[:, r] * residuals - noises[:, r]) @ slopes)
+        expected = torch.stack(moved, dim=1)
+    actual = ensemble.advanced(State(begin, 0), STEPS)
+    assert actual.step == STEPS
+    torch.testing.assert_close(actual.theta, expected, rtol=1e-12, atol=1e-12)  # 70 steps of rounding
+    assert float((actual.theta - begin).abs().max()) > 0.01
+
+
+@every_rule
+def test_batches_hold_as_many_points_as_the_rule_says(rule):
+    problem, _ = tanh_place()
+    ensemble = eager(problem, rule, 4, 3)
+    share = rule.lr / (rule.batch_size or problem.num_data)
+    for step in (0, STEPS_PER_BLOCK - 1, STEPS_PER_BLOCK):
+        counts, noises = heard(ensemble, step)
+        counts, noises = counts / share, noises / share
+        torch.testing.assert_close(counts, counts.round(), rtol=0, atol=1e-12)
+        assert counts.sum(0).round().tolist() == [rule.batch_size or problem.num_data] * 4
+        if rule.sharing == "shared":
+            per_point = (noises / counts.round()).nan_to_num()
+            present = counts.round() > 0
+            for r in range(4):
+                values = per_point[present[:, r], r]
+                torch.testing.assert_close(values, values[:1].expand_as(values))
+
+
+def test_loss_of_the_rule_is_the_one_that_is_descended():
+    problem, theta = tanh_place()
+    quartic = UpdateRule(0.02, 0.5, loss=lambda r: r**4)
+    state = State(start(theta, 2), 0)
+    _, noises = heard(eager(problem, UpdateRule(0.02, 0.5), 2, 3), 0)
+    residuals = torch.stack([problem.residuals(at) for at in state.theta.T], dim=1)
+    residuals = residuals - noises * problem.num_data / 0.02
+    slopes = torch.stack([problem.jacobian(at) for at in state.theta.T], dim=2)
+    expected = state.theta - 0.02 * torch.einsum("nr,npr->pr", 4 * residuals**3, slopes) / problem.num_data
+    torch.testing.assert_close(eager(problem, quartic, 2, 3).advanced(state, 1).theta, expected, rtol=1e-12, atol=1e-12)
+
+
+@every_rule
+def test_a_run_can_be_stopped_and_resumed_bit_for_bit(rule):
+    problem, theta = tanh_place()
+    ensemble = eager(problem, rule, 8, 5)
+    state = State(start(theta, 8), 0)
+    whole, parts = ensemble.advanced(state, 100), ensemble.advanced(ensemble.advanced(state, 37), 63)
+    assert whole.step == parts.step == 100
+    assert torch.equal(whole.theta, parts.theta)
+
+
+@pytest.mark.parametrize("rule", [RULES["full"], RULES["pairs"]], ids=["full", "pairs"])
+@pytest.mark.parametrize("num_replicas", [2 * REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK + 2 * REPLICAS_PER_BLOCK])
+def test_an_ensemble_equals_its_replica_blocks_bit_for_bit(rule, num_replicas):
+    problem, theta = tanh_place()
+    begin = start(theta, num_replicas)
+    whole = eager(problem, rule, num_replicas, 7).advanced(State(begin, 0), 10).theta
+    for block in range(num_replicas // REPLICAS_PER_BLOCK):
+        place = slice(block * REPLICAS_PER_BLOCK, (block + 1) * REPLICAS_PER_BLOCK)
+        alone = eager(problem, rule, REPLICAS_PER_BLOCK, 7, first_block=block).advanced(State(begin[:, place], 0), 10)
+        assert torch.equal(alone.theta, whole[:, place])
+
+
+def test_starts_of_an_ensemble_are_those_of_its_blocks_and_antithetic():
+    problem, _ = tanh_place()
+    whole = eager(problem, RULES["full"], 2 * REPLICAS_PER_BLOCK, 7).normal(12)
+    for block in (0, 1):
+        alone = eager(problem, RULES["full"], REPLICAS_PER_BLOCK, 7, first_block=block).normal(12)
+        assert torch.equal(alone, whole[:, block * REPLICAS_PER_BLOCK : (block + 1) * REPLICAS_PER_BLOCK])
+        assert torch.equal(alone[:, REPLICAS_PER_BLOCK // 2 :], -alone[:, : REPLICAS_PER_BLOCK // 2])
+    assert not torch.equal(whole[:, :REPLICAS_PER_BLOCK], whole[:, REPLICAS_PER_BLOCK:])
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"seed": 0, "first_block": 1}], ids=["seed", "block"])
+def test_another_seed_or_block_has_other_noise(other):
+    problem, theta = tanh_place()
+    state = State(start(theta, 8), 0)
+    here = eager(problem, RULES["full"], 8, 0).advanced(state, 3).theta
+    assert not torch.equal(here, eager(problem, RULES["full"], 8, **other).advanced(state, 3).theta)
+
+
+@every_rule
+def test_a_linear_model_at_its_minimum_moves_in_exactly_opposite_pairs(rule):
+    inputs = normal(22, 3, 5)
+    problem = Problem(linear_model, inputs, torch.zeros(3, dtype=torch.float64))
+    end = eager(problem, rule, 8, 1).advanced(State(torch.zeros(5, 8, dtype=torch.float64), 0), 100).theta
+    assert torch.equal(end[:, :4], -end[:, 4:])
+    assert float(end.abs().min()) > 0
+
+
+def test_pair_means_of_a_linear_model_follow_the_path_without_noise():
+    problem = Problem(linear_model, normal(22, 3, 5), normal(23, 3))
+    begin = State(normal(24, 5, 1).repeat(1, 8), 0)
+    noisy = eager(problem, UpdateRule(0.02, 0.5), 8, 1).advanced(begin, 100).theta
+    quiet = eager(problem, UpdateRule(0.02, 0.0), 8, 1).advanced(begin, 100).theta
+    # 100 contracting steps, each rounding numbers of order 1
+    torch.testing.assert_close((noisy[:, :4] + noisy[:, 4:]) / 2, quiet[:, :4], rtol=0, atol=1e-13)
+
+
+def test_full_batches_without_noise_descend_a_linear_model_in_closed_form():
+    inputs, theta = normal(22, 3, 5), normal(24, 5)
+    problem = Problem(linear_model, inputs, torch.zeros(3, dtype=torch.float64))
+    step = torch.eye(5, dtype=torch.float64) - 0.02 * 2 / 3 * inputs.T @ inputs
+    end = eager(problem, UpdateRule(0.02, 0.0), 2, 1).advanced(State(theta[:, None].repeat(1, 2), 0), 50).theta
+    torch.testing.assert_close(end[:, 0], torch.linalg.matrix_power(step, 50) @ theta, rtol=1e-12, atol=1e-12)
+
+
+def test_no_steps_change_nothing():
+    problem, theta = tanh_place()
+    state = State(start(theta, 8), 5)
+    moved = eager(problem, RULES["full"], 8, 0).advanced(state, 0)
+    assert moved.step == 5
+    assert torch.equal(moved.theta, state.theta)
+
+
+def test_start_is_not_overwritten():
+    problem, theta = tanh_place()
+    begin = start(theta, 8)
+    kept = begin.clone()
+    eager(problem, RULES["full"], 8, 0).advanced(State(begin, 0), 5)
+    assert torch.equal(begin, kept)
+
+
+def test_divergence_raises_with_the_learning_rate():
+    problem, theta = tanh_place()
+    with pytest.raises(FloatingPointError, match=r"diverged before step 100: lr 1000000\.0 is too large"):
+        eager(Problem(linear_model, normal(0, 3, 12), problem.labels), UpdateRule(1e6, 0.5), 4, 0).advanced(
+            State(start(theta, 4), 0), 100
+        )
+
+
+@pytest.mark.parametrize(
+    ("num_replicas", "suggestion"), [(3, 256), (0, 2), (-2, 2), (1, 256), (257, 512), (300, 512), (2000, 2048)]
+)
+def test_replicas_that_do_not_pair_up_or_fill_blocks_are_refused(num_replicas, suggestion):
+    problem, _ = tanh_place()
+    with pytest.raises(ValueError, match=f"got {num_replicas}; try {suggestion}"):
+        Ensemble(problem, RULES["full"], num_replicas, 0)
+    assert Ensemble(problem, RULES["full"], suggestion, 0).num_replicas == suggestion
+
+
+@pytest.mark.parametrize("shape", [(12,), (12, 5), (8, 12), (12, 8, 1)])
+def test_parameters_without_replicas_last_are_refused(shape):
+    problem, _ = tanh_place()
+    with pytest.raises(ValueError, match=r"theta must be \[P, 8\], replicas last"):
+        eager(problem, RULES["full"], 8, 0).advanced(State(torch.zeros(shape, dtype=torch.float64), 0), 1)
+
+
+@pytest.mark.parametrize("rule", [RULES["full"], RULES["pairs"]], ids=["full", "pairs"])
+def test_compiled_steps_equal_eager_steps(rule):
+    problem, theta = softplus_place()
+    state = State(start(theta, 8), 0)
+    compiled = Ensemble(problem, rule, 8, 2).advanced(state, STEPS)
+    plain = eager(problem, rule, 8, 2).advanced(state, STEPS)
+    torch.testing.assert_close(compiled.theta, plain.theta, rtol=1e-12, atol=1e-12)  # other order of the same sums
+
+
+def test_a_failing_compiler_warns_once_and_steps_eagerly(monkeypatch):
+    def broken_compile(function, **_):
+        def fail(*_):
+            raise BackendCompilerFailed(function, RuntimeError("no C++ compiler"), None)
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", broken_compile)
+    problem = Problem(lambda theta, x: (theta * x).sum() ** 2, normal(0, 3, 2), normal(1, 3))
+    state = State(normal(2, 2, 4), 0)
+    ensemble = Ensemble(problem, RULES["full"], 4, 2)
+    with pytest.warns(UserWarning, match="running eagerly, 10 to 50 times slower"):
+        fallback = ensemble.advanced(state, 5)
+    assert torch.equal(fallback.theta, eager(problem, RULES["full"], 4, 2).advanced(state, 5).theta)
+    ensemble.advanced(fallback, 5)  # a second warning would be an error
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@every_rule
+def test_an_ensemble_on_a_gpu_stays_there_and_stays_finite(rule):
+    problem, theta = tanh_place()
+    there = Problem(problem.model, problem.inputs.cuda(), problem.labels.cuda())
+    ensemble = eager(there, rule, 8, 2)
+    state = ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS)
+    assert state.theta.is_cuda
+    assert state.theta.dtype == torch.float64
+    assert state.theta.shape == (12, 8)
+    assert bool(state.theta.isfinite().all())
+    assert torch.equal(ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS).theta, state.theta)
+    assert ensemble.normal(12).is_cuda

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous
+
+LAWS = [RADEMACHER, GAUSSIAN, UNIFORM]
+FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5}
+SHAPE = (3, 500)
+
+
+def sampled(law, *, seed: int = 0, reflected: bool = False) -> torch.Tensor:
+    """Return one block of noise, ``[steps, 3, 500]``."""
+    block = law.draw(torch.Generator().manual_seed(seed), SHAPE)
+    if reflected:
+        block = law.reflect(block)
+    return torch.stack([law.at(block, torch.tensor(k), torch.float64) for k in range(STEPS_PER_BLOCK)])
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_noise_has_mean_zero_variance_one_and_its_fourth_moment(law):
+    z = sampled(law)
+    for power, expected in ((1, 0.0), (2, 1.0), (3, 0.0), (4, FOURTH_MOMENTS[law.name])):
+        sample = z.flatten() ** power
+        error = float(sample.std()) / len(sample) ** 0.5
+        assert abs(float(sample.mean()) - expected) <= 4.5 * error + 1e-12  # 4.5 standard errors, fixed seed
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_noise_of_different_steps_and_labels_is_uncorrelated(law):
+    z = sampled(law).flatten(1)
+    correlation = torch.corrcoef(z)
+    off_diagonal = correlation - torch.diag(correlation.diag())
+    assert float(off_diagonal.abs().max()) < 5 / z.shape[1] ** 0.5  # 5 sigma for the largest of 2016 pairs
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_reflected_noise_is_the_exact_negative_at_every_step(law):
+    assert torch.equal(sampled(law, reflected=True), -sampled(law))
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+def test_noise_is_a_function_of_the_generator(law):
+    assert torch.equal(sampled(law), sampled(law))
+    assert not torch.equal(sampled(law), sampled(law, seed=1))
+
+
+def test_sign_at_a_step_is_that_bit_of_the_word():
+    words = RADEMACHER.draw(torch.Generator().manual_seed(0), (4,))
+    for step in range(STEPS_PER_BLOCK):
+        expected = [2.0 * (word >> step & 1) - 1 for word in words.tolist()]
+        assert RADEMACHER.at(words, torch.tensor(step), torch.float64).tolist() == expected
+
+
+def test_words_use_all_their_bits():
+    words = RADEMACHER.draw(torch.Generator().manual_seed(0), (1000,))
+    assert int(words.min()) < -(2**61)
+    assert int(words.max()) > 2**61
+
+
+def test_signs_have_no_other_values():
+    assert sampled(RADEMACHER).abs().unique().tolist() == [1.0]
+
+
+def test_uniform_noise_is_bounded_by_the_root_of_three():
+    assert float(sampled(UNIFORM).abs().max()) <= 3**0.5
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_noise_comes_in_the_type_that_is_asked_for(law, dtype):
+    block = law.draw(torch.Generator().manual_seed(0), SHAPE)
+    noise = law.at(block, torch.tensor(5), dtype)
+    assert noise.dtype == dtype
+    assert noise.shape == SHAPE
+
+
+def test_a_law_of_ones_own_is_read_step_by_step():
+    law = continuous("counting", lambda _, shape: torch.arange(shape[0], dtype=torch.float64).repeat(shape[1], 1).T)
+    block = law.draw(torch.Generator(), (2,))
+    assert law.at(block, torch.tensor(7), torch.float64).tolist() == [7.0, 7.0]

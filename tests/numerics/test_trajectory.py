@@ -1,0 +1,31 @@
+from functools import partial
+
+import pytest
+import torch
+
+from numerics.ensemble import Ensemble, State
+from numerics.trajectory import trajectory
+from numerics.update_rule import UpdateRule
+from tests.models import tanh_place
+
+PROBLEM, THETA = tanh_place()
+eager = partial(Ensemble, compiled=False)
+BEGIN = THETA[:, None].repeat(1, 4)
+
+
+def test_trajectory_observes_the_ensemble_at_the_given_steps():
+    ensemble = eager(PROBLEM, UpdateRule(0.02, 0.5), 4, 0)
+    observed = trajectory(ensemble, BEGIN, [0, 3, 70], lambda theta: theta)
+    expected = [ensemble.advanced(State(BEGIN, 0), time).theta for time in (0, 3, 70)]
+    assert torch.equal(observed, torch.stack(expected))
+
+
+def test_trajectory_has_the_shape_of_its_observable():
+    ensemble = eager(PROBLEM, UpdateRule(0.02, 0.5), 4, 0)
+    assert trajectory(ensemble, BEGIN, [1, 2], lambda theta: theta.square().sum()).shape == (2,)
+
+
+@pytest.mark.parametrize("times", [[1, 1], [3, 2], [-1, 2]])
+def test_times_that_do_not_increase_are_refused(times):
+    with pytest.raises(ValueError, match="times must increase from 0 on"):
+        trajectory(eager(PROBLEM, UpdateRule(0.02, 0.5), 4, 0), BEGIN, times, lambda theta: theta)

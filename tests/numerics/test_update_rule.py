@@ -1,0 +1,34 @@
+import math
+
+import pytest
+import torch
+
+from numerics.label_noise import RADEMACHER
+from numerics.update_rule import UpdateRule
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lr": 0.0}, "lr must be positive and finite, got 0.0"),
+        ({"lr": -0.1}, "lr must be positive and finite, got -0.1"),
+        ({"lr": math.nan}, "lr must be positive and finite, got nan"),
+        ({"lr": math.inf}, "lr must be positive and finite, got inf"),
+        ({"noise_std": -1.0}, "noise_std must be finite and >= 0, got -1.0"),
+        ({"noise_std": math.nan}, "noise_std must be finite and >= 0, got nan"),
+        ({"sampling": "sometimes"}, "sampling must be 'full' or 'iid', got 'sometimes'"),
+        ({"sharing": "some"}, "sharing must be 'independent' or 'shared', got 'some'"),
+        ({"sampling": "iid"}, "batch_size goes with sampling='iid' and only with it, got None with 'iid'"),
+        ({"batch_size": 4}, "batch_size goes with sampling='iid' and only with it, got 4 with 'full'"),
+        ({"sampling": "iid", "batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ],
+)
+def test_wrong_arguments_are_named_with_their_value(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        UpdateRule(**({"lr": 0.1, "noise_std": 1.0} | arguments))
+
+
+def test_default_is_the_full_batch_with_independent_signs_and_the_square():
+    rule = UpdateRule(0.1, 0.5)
+    assert (rule.sampling, rule.batch_size, rule.noise, rule.sharing) == ("full", None, RADEMACHER, "independent")
+    assert rule.loss(torch.tensor(3.0)) == 9

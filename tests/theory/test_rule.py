@@ -1,0 +1,44 @@
+import pytest
+import sympy as sp
+
+from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
+
+
+def test_cumulants_of_symmetric_noise():
+    cumulants = [LabelNoise().cumulant(order) for order in range(1, 7)]
+    assert cumulants == [0, SIGMA**2, 0, kappa(4), 0, kappa(6)]
+
+
+def test_skewed_noise_keeps_its_mean_zero_and_its_third_cumulant():
+    cumulants = [LabelNoise(symmetric=False).cumulant(order) for order in range(1, 5)]
+    assert cumulants == [0, SIGMA**2, kappa(3), kappa(4)]
+
+
+def test_batch_size_of_a_full_batch_is_the_number_of_data():
+    assert Rule(sampling="full").batch == N
+    assert Rule(sampling="iid").batch == B
+
+
+@pytest.mark.parametrize("loss", [sp.cos(RESIDUAL), 1 / RESIDUAL, RESIDUAL**2 * ETA])
+def test_loss_that_is_no_polynomial_with_numbers_is_refused(loss):
+    with pytest.raises(ValueError, match="loss must be a polynomial in r"):
+        Rule(loss=loss)
+
+
+def test_unknown_sampling_is_refused():
+    with pytest.raises(ValueError, match="sampling must be 'full' or 'iid', got 'reshuffle'"):
+        Rule(sampling="reshuffle")  # type: ignore[arg-type]
+
+
+def test_small_learning_rate_counts_eta_twice_and_noise_not():
+    assert SMALL_LR.order(ETA**2 * SIGMA**2, 1) == {5: ETA**2 * SIGMA**2}
+
+
+def test_small_noise_counts_cumulants_by_their_order():
+    parts = SMALL_NOISE.order(ETA * SIGMA**2 + ETA**3 * kappa(4), 2, 1)
+    assert parts == {5: ETA * SIGMA**2, 7: ETA**3 * kappa(4)}
+
+
+def test_order_of_a_term_adds_displacements_noises_and_powers():
+    scaling = Scaling("test", lr=3, displacement=5, noise=7)
+    assert scaling.order(ETA**2, 1, 1) == {3 * 2 + 5 + 7: ETA**2}

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source
+from verify.decision import Verdict
+from verify.estimate import Estimate
+
+FORMULA = Control("half", "formula", "half of it")
+WORLD = Control("louder", "world", "more noise")
+CORRECTION = Control("corrected", "correction", "with the factor")
+
+
+class Nothing:
+    def preflight(self) -> None: ...
+
+    def jobs(self, world: str, context: Context) -> dict[str, Job]:  # noqa: ARG002
+        return {}
+
+
+def words(**more) -> dict[str, Any]:
+    return {"id": "a.b", "title": "t", "statement": "s", "source": Source("key", "(1)"), **more}
+
+
+def exact(**more) -> ExactClaim:
+    return ExactClaim(**words(controls=(FORMULA,), check=lambda _: Exact(True, "", "")) | more)
+
+
+def measured(**more) -> MeasuredClaim:
+    one = np.ones(1)
+    defaults = words(
+        controls=(FORMULA, WORLD),
+        margin=0.01,
+        why_margin="w",
+        experiment=Nothing(),
+        estimate=lambda measurements, formula: Estimate(one, one, one, 2),  # noqa: ARG005
+    )
+    return MeasuredClaim(**defaults | more)
+
+
+@pytest.mark.parametrize("make", [exact, measured])
+def test_a_claim_without_a_control_is_an_error(make):
+    with pytest.raises(ValueError, match=r"'a\.b' has no control: give at least one wrong variant"):
+        make(controls=())
+
+
+@pytest.mark.parametrize("controls", [(FORMULA,), (FORMULA, CORRECTION)])
+def test_a_measured_claim_without_a_world_control_is_an_error(controls):
+    with pytest.raises(ValueError, match="no world control: give a wrong simulation"):
+        measured(controls=controls)
+
+
+@pytest.mark.parametrize("make", [exact, measured])
+def test_a_claim_that_is_expected_to_be_refuted_needs_its_correction(make):
+    with pytest.raises(ValueError, match="expected to be REFUTED: give the corrected statement"):
+        make(expected=Verdict.REFUTED)
+    assert make(expected=Verdict.REFUTED, controls=(WORLD, CORRECTION)).expected is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("second", [FORMULA, Control("half", "world", "same name"), Control(STATED, "formula", "")])
+@pytest.mark.parametrize("make", [exact, measured])
+def test_control_ids_differ_from_each_other_and_from_the_statement(make, second):
+    with pytest.raises(ValueError, match="control ids must differ from each other and from 'stated'"):
+        make(controls=(FORMULA, WORLD, second))
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01, float("nan")])
+def test_a_margin_is_positive(margin):
+    with pytest.raises(ValueError, match="margin must be positive, got"):
+        measured(margin=margin)
+
+
+def test_wrong_variants_are_to_be_refuted_and_corrections_confirmed():
+    assert FORMULA.expected is WORLD.expected is Verdict.REFUTED
+    assert CORRECTION.expected is Verdict.CONFIRMED
+
+
+def test_the_simulated_worlds_are_the_stated_one_and_the_world_controls():
+    other = Control("shared", "world", "one noise for all")
+    assert measured(controls=(WORLD, FORMULA, other)).worlds == [STATED, "louder", "shared"]
+
+
+def test_an_exact_claim_is_an_identity_unless_it_is_called_a_definition():
+    assert exact().kind == "exact"
+    assert exact(kind="definition").kind == "definition"
+    assert measured().kind == "measured"
