@@ -161,7 +161,9 @@ def test_covariance_at_fixed_learning_rate_is_the_fixed_point_of_all_steps(place
 
 
 @pytest.mark.agreement("stationary-covariance")
-@pytest.mark.parametrize("loss", [(RESIDUAL**2, torch.square), (QUARTIC, lambda r: r**2 + r**4 / 10)], ids=str)
+@pytest.mark.parametrize(
+    "loss", [(RESIDUAL**2, torch.square), (QUARTIC, lambda r: r**2 + r**4 / 10)], ids=["r2", "r2+r4"]
+)
 @pytest.mark.parametrize(("sampling", "batch_size", "sharing"), RULES)
 def test_covariance_for_small_learning_rates_solves_the_lyapunov_equation(place, sampling, batch_size, sharing, loss):
     problem, theta = place

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from numerics.ensemble import REPLICAS_PER_CHUNK
 from numerics.problem import Problem
 from tests.models import tanh_place
 from tests.oracles import relative_error, tangent
@@ -228,14 +229,24 @@ def test_the_two_rounds_use_disjoint_replica_blocks(profile):
     assert len(rounds[0]) == len(rounds[1])
 
 
-def test_the_larger_profiles_have_four_times_the_replicas_and_a_world_control_an_eighth():
-    problem = tanh_place().problem
+def sizes(num_replicas: int) -> dict[str, tuple[int, int]]:
+    """Return the replicas of the stated world and of a control world by profile."""
 
-    def size(profile: str, world: str = STATED) -> int:
-        return ensemble(problem, CHOICE, 0.01, Context(profile), 4096, world).num_replicas
+    def size(profile: str, world: str) -> int:
+        return ensemble(tanh_place().problem, CHOICE, 0.01, Context(profile), num_replicas, world).num_replicas
 
-    assert [size("quick"), size("full"), size("paper")] == [4096, 16384, 16384]
-    assert [size("quick", "louder"), size("full", "louder")] == [512, 2048]
+    return {profile: (size(profile, STATED), size(profile, "louder")) for profile in ("quick", "full", "paper")}
+
+
+def test_the_larger_profiles_have_four_times_the_replicas_and_a_control_world_an_eighth():
+    found = sizes(16 * REPLICAS_PER_CHUNK)
+    assert found["quick"] == (16 * REPLICAS_PER_CHUNK, 2 * REPLICAS_PER_CHUNK)
+    assert found["full"] == found["paper"] == (64 * REPLICAS_PER_CHUNK, 8 * REPLICAS_PER_CHUNK)
+
+
+def test_a_control_world_has_at_least_a_chunk_of_replicas_but_no_more_than_the_stated_one():
+    assert sizes(4 * REPLICAS_PER_CHUNK)["quick"] == (4 * REPLICAS_PER_CHUNK, REPLICAS_PER_CHUNK)
+    assert sizes(256)["quick"] == (256, 256)
 
 
 def test_an_ensemble_follows_the_rule_and_the_seed_of_the_run():
