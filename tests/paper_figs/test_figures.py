@@ -1,0 +1,67 @@
+import json
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from paper_figs.__main__ import figures, measured
+from verify.ledger import digest, ledger
+
+SERIES = {
+    "sensing.recovery": {
+        "time": np.array([0, 4, 10, 100]),
+        "noisy": np.array([[9.0, 10.0], [5.0, 9.0], [1.0, 2.0], [0.1, 0.2]]),
+        "quiet": np.array([[9.0, 10.0], [5.0, 9.0], [1.0, 8.0], [0.0, 8.0]]),
+    },
+} | {
+    f"lemma8.drift.{name}": {
+        "lr": np.array([0.01, 0.02, 0.03]),
+        "ratio": np.array([1.001, 1.002, 1.003]),
+        "standard_error": np.full(3, 0.001),
+        "fit": np.array([1.0, 0.1]),
+        "fit_standard_error": np.array([0.001, 0.05]),
+    }
+    for name in ("tanh", "quadratic", "sensing")
+}
+
+
+@pytest.mark.parametrize("name", figures())
+def test_every_figure_names_claims_that_exist(name):
+    assert set(figures()[name].CLAIMS) <= set(ledger())
+
+
+@pytest.mark.parametrize("name", figures())
+def test_every_figure_has_labelled_axes(name):
+    module = figures()[name]
+    plt.switch_backend("agg")
+    figure = module.draw({claim: SERIES[claim] for claim in module.CLAIMS})
+    assert all(axes.get_xlabel() for axes in figure.axes)
+    assert any(axes.get_ylabel() for axes in figure.axes)
+    plt.close(figure)
+
+
+def test_drift_figure_shows_the_measured_ratios():
+    plt.switch_backend("agg")
+    figure = figures()["drift_against_lr"].draw(SERIES)
+    drawn = [line.get_xydata() for line in figure.axes[0].get_lines()]
+    points = np.column_stack([SERIES["lemma8.drift.tanh"][key] for key in ("lr", "ratio")])
+    assert any(data.shape == points.shape and np.array_equal(data, points) for data in drawn)
+    plt.close(figure)
+
+
+def test_numbers_of_other_code_are_not_drawn(tmp_path):
+    path = tmp_path / "series" / "a.claim.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"digest": "other", "series": {"lr": [1.0]}}))
+    assert measured("a.claim", [tmp_path], digest()) is None
+    path.write_text(json.dumps({"digest": digest(), "series": {"lr": [1.0]}}))
+    assert np.array_equal(measured("a.claim", [tmp_path], digest())["lr"], [1.0])
+
+
+def test_an_unknown_figure_is_refused():
+    command = [sys.executable, "-m", "paper_figs", "--only", "figure99"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "figure1" in done.stderr

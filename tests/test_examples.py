@@ -1,0 +1,58 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "own_claim.py"
+
+
+def run(claims: Path, out: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "verify.all", "--claims", str(claims), "--only", "own.*", "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_own_claim_is_short():
+    assert len(EXAMPLE.read_text().splitlines()) <= 40
+
+
+def test_own_claim_is_derived_measured_and_confirmed(tmp_path):
+    done = run(EXAMPLE, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "1 passed, 0 failed"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("{4: -6 / 5, 6: 48 / 7}", "{4: 0.0, 6: 0.0}"), ("12**0.5", "13**0.5")],
+    ids=["gaussian-cumulants", "variance-above-1"],
+)
+def test_wrong_own_claim_goes_red(tmp_path, right, wrong):
+    text = EXAMPLE.read_text()
+    assert text.count(right) == 1
+    claims = tmp_path / "wrong_claim.py"
+    claims.write_text(text.replace(right, wrong))
+    done = run(claims, tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "0 passed, 1 failed"
+
+
+def test_own_claim_at_a_point_with_training_error_is_refused_before_any_simulation(tmp_path):
+    claims = tmp_path / "off_manifold.py"
+    text = EXAMPLE.read_text().replace("    return interpolated(h", "    problem, _ = interpolated(h")
+    text = text.replace(
+        ", dtype=torch.float64), theta)\n", ", dtype=torch.float64), theta)\n    return problem, theta + 0.1\n"
+    )
+    claims.write_text(text)
+    done = run(claims, tmp_path)
+    assert done.returncode == 2
+    assert "theta is not on the zero-loss manifold: largest residual" in done.stderr
+    assert "retract" in done.stderr
+
+
+def test_own_claim_above_the_stability_limit_is_refused_with_the_limit(tmp_path):
+    claims = tmp_path / "too_fast.py"
+    claims.write_text(EXAMPLE.read_text().replace("(0.01, 0.0075", "(0.8, 0.0075"))
+    done = run(claims, tmp_path)
+    assert done.returncode == 2
+    assert "lr 0.8 is above the limit of mean-square stability, 0.3314" in done.stderr
