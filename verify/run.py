@@ -105,7 +105,9 @@ class Runner:
 
     def outcomes(self, claims: Sequence[Claim]) -> list[Outcome]:
         """Return the outcome of every claim."""
-        finished = self._finished([task for claim in claims for task in self._tasks(claim, self.context)])
+        # Claims that cannot be split into many tasks go first, so that no worker is left alone with one at the end.
+        parts = sorted((self._tasks(claim, self.context) for claim in claims), key=len)
+        finished = self._finished([task for part in parts for task in part])
         results = {claim.id: Outcome(claim) for claim in claims}
         for done in finished:
             outcome = results[done.task.claim]
