@@ -37,6 +37,10 @@ class LabelNoise:
     sharing: Literal["independent", "shared"] = "independent"
     symmetric: bool = True
 
+    def __post_init__(self) -> None:
+        if self.sharing not in ("independent", "shared"):
+            raise ValueError(f"sharing must be 'independent' or 'shared', got {self.sharing!r}")
+
     def cumulant(self, order: int) -> sp.Expr:
         """Return the cumulant of the given order as a SymPy expression."""
         if order == 1 or (self.symmetric and order % 2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -66,10 +67,13 @@ class Claim:
     expected: Verdict = Verdict.CONFIRMED
 
     def __post_init__(self) -> None:
-        if not self.controls:
+        wrong = [control for control in self.controls if control.kind != "correction"]
+        if not self.controls or (self.expected is Verdict.CONFIRMED and not wrong):
             raise ValueError(
                 f"claim {self.id!r} has no control: give at least one wrong variant that its check rejects"
             )
+        if self.expected is Verdict.INCONCLUSIVE:
+            raise ValueError(f"claim {self.id!r} cannot be expected to be INCONCLUSIVE: that verdict never passes")
         if len({control.id for control in self.controls} | {STATED}) != len(self.controls) + 1:
             raise ValueError(f"claim {self.id!r}: control ids must differ from each other and from {STATED!r}")
         if self.expected is Verdict.REFUTED and not any(c.kind == "correction" for c in self.controls):
@@ -127,8 +131,8 @@ class MeasuredClaim(Claim):
             raise ValueError(
                 f"measured claim {self.id!r} has no world control: give a wrong simulation that its check rejects"
             )
-        if not self.margin > 0:
-            raise ValueError(f"claim {self.id!r}: margin must be positive, got {self.margin}")
+        if not (math.isfinite(self.margin) and self.margin > 0):
+            raise ValueError(f"claim {self.id!r}: margin must be positive and finite, got {self.margin}")
 
     @property
     def worlds(self) -> list[str]:

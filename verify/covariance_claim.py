@@ -14,7 +14,7 @@ from numerics.zero_loss_manifold import normal_space, require_zero_loss
 from theory.drift import derive
 from theory.rule import SMALL_NOISE, Scaling
 from verify.claim import STATED, Context, Job
-from verify.drift_claim import Place, World, ensemble, placed, to_array
+from verify.drift_claim import Place, World, ensemble, placed, require_whole_blocks, to_array
 from verify.estimate import Array, Estimate, Measurement
 from verify.fit import fit
 from verify.lowering.rule import RuleChoice
@@ -54,6 +54,7 @@ class CovarianceExperiment:
         Raises:
             ValueError: If theta* has training error or a learning rate is above the limit of stability.
         """
+        require_whole_blocks(self.num_replicas)
         problem, theta = self.place()
         require_zero_loss(problem, theta)
         require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import cast
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from verify.estimate import Estimate
 
@@ -20,6 +21,7 @@ ALPHA = 0.01
 """Probability that the whole run makes any false decision."""
 POWER = 0.9995
 """Sizes are planned so that a true claim is decided with this probability."""
+MAX_LOG_SAMPLES = 200.0
 MISFIT_LEVEL = 1e-4
 """A fit with a smaller p-value does not describe its data, and nothing read off it is believed."""
 
@@ -57,9 +59,9 @@ def p_inside_margin_rejected(estimate: Estimate, margin: float) -> float:
     """Return the p-value of "all values lie inside the margin"; small: some value lies outside."""
     if not usable(estimate):
         return 1.0
-    excess = np.abs(estimate.values - estimate.targets) - margin
-    smallest = stats.t.sf(excess / estimate.standard_errors, estimate.degrees_of_freedom).min()
-    return float(min(1.0, smallest * len(estimate.values)))
+    distance, errors = np.abs(estimate.values - estimate.targets), estimate.standard_errors
+    near, far = (stats.t.sf((distance + edge) / errors, estimate.degrees_of_freedom) for edge in (-margin, margin))
+    return float(min(1.0, (near + far).min() * len(estimate.values)))
 
 
 def holm(p_values: Sequence[float], level: float) -> list[bool]:
@@ -87,8 +89,15 @@ def samples_needed(estimate: Estimate, margin: float, level: float) -> int | Non
     """Return how many samples would decide with power `POWER` if the estimate is the truth; None if none would."""
     if not usable(estimate):
         return None
-    distance = np.abs(margin - np.abs(estimate.values - estimate.targets))
-    if not (distance > 0).all():
+    rooms = np.abs(margin - np.abs(estimate.values - estimate.targets)[:, None] * np.array([1, -1]))
+    if not (rooms > 0).all():
         return None
-    wanted = distance / (stats.norm.isf(level) + stats.norm.ppf(POWER))
-    return int(np.ceil(estimate.num_samples * ((estimate.standard_errors / wanted) ** 2).max()))
+
+    def excess_misses(log_samples: float) -> float:
+        errors = estimate.standard_errors * np.sqrt(estimate.num_samples / np.exp(log_samples))
+        return float(stats.norm.sf(rooms / errors[:, None] - stats.norm.isf(level)).sum()) - (1 - POWER)
+
+    if excess_misses(0.0) <= 0:
+        return 1
+    root = cast(float, optimize.brentq(excess_misses, 0.0, MAX_LOG_SAMPLES, xtol=1e-12))
+    return int(np.ceil(np.exp(root)))

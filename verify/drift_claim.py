@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -78,6 +79,7 @@ class DriftExperiment:
         Raises:
             ValueError: If theta* has training error or a learning rate is above the limit of stability.
         """
+        require_whole_blocks(self.num_replicas)
         problem, theta = self.place()
         require_zero_loss(problem, theta)
         require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))
@@ -225,8 +227,23 @@ def ensemble(
     size = num_replicas * (1 if context.profile == "quick" else 4)
     if world != STATED:  # never less than a chunk, so that the same kernel serves
         size = min(size, max(REPLICAS_PER_CHUNK, size // WORLD_SHARE // REPLICAS_PER_CHUNK * REPLICAS_PER_CHUNK))
-    first_block = context.round * max(1, size // REPLICAS_PER_BLOCK)
-    return Ensemble(problem, choice.at(lr), size, context.seed, first_block)
+    first_block = context.round * (size // REPLICAS_PER_BLOCK)
+    return Ensemble(problem, choice.at(lr), size, stream(context.seed, world, lr), first_block)
+
+
+def stream(seed: int, world: str, lr: float) -> int:
+    """Return the seed of one simulation of a run: the fit takes different learning rates to be independent."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{world}/{lr!r}".encode()).digest()[:6], "little")
+
+
+def require_whole_blocks(num_replicas: int) -> None:
+    """Check a number of replicas.
+
+    Raises:
+        ValueError: If it is no positive multiple of the block size.
+    """
+    if num_replicas < 1 or num_replicas % REPLICAS_PER_BLOCK:
+        raise ValueError(f"num_replicas must be a positive multiple of {REPLICAS_PER_BLOCK}, got {num_replicas}")
 
 
 @cache

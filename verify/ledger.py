@@ -10,7 +10,6 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,6 @@ ENTRY_POINTS = "verify.claims"
 """Entry point group under which an installed package offers a module with ``CLAIMS``."""
 
 
-@lru_cache
 def ledger(files: tuple[str, ...] = ()) -> dict[str, Claim]:
     """Return every claim by id. Each module of `verify.claims`, entry point and file holds a tuple ``CLAIMS``.
 
@@ -75,7 +73,8 @@ def digest(files: Sequence[str] = ()) -> str:
 def _loaded(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"--claims {path}: no such file")
-    spec = importlib.util.spec_from_file_location(f"claims_{path.stem}", path)
+    name = f"claims_{path.stem}_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ValueError(f"--claims {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -84,6 +83,7 @@ def _loaded(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ValueError(f"--claims {path}: {type(error).__name__}: {error}") from error
-    if not isinstance(getattr(module, "CLAIMS", None), tuple):
+    claims = getattr(module, "CLAIMS", None)
+    if not isinstance(claims, tuple) or not all(isinstance(claim, Claim) for claim in claims):
         raise ValueError(f"--claims {path}: the file defines no tuple CLAIMS of claims")
     return module

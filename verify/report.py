@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from verify.claim import Context, MeasuredClaim
 from verify.decision import ALPHA, Verdict
+from verify.estimate import Array
 from verify.run import Outcome
 
 STYLES = {
@@ -61,9 +63,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "kind": getattr(claim, "kind", None),
         "verdict": outcome.verdict,
         "expected": claim.expected,
-        "predicted": exact.predicted if exact else _finite(estimate.targets[0]) if estimate else None,
-        "measured": exact.measured if exact else _finite(estimate.values[0]) if estimate else None,
-        "se": _finite(estimate.standard_errors[0]) if estimate else None,
+        "predicted": exact.predicted if exact else _first(estimate.targets) if estimate else None,
+        "measured": exact.measured if exact else _first(estimate.values) if estimate else None,
+        "se": _first(estimate.standard_errors) if estimate else None,
         "n": estimate.num_samples if estimate else None,
         "margin": measured.margin if measured else None,
         "why_margin": measured.why_margin if measured else None,
@@ -80,7 +82,7 @@ def write(path: Path, content: object) -> None:
     """Write JSON to a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    partial.write_text(json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
     os.replace(partial, path)
 
 
@@ -123,7 +125,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _sides(outcome: Outcome) -> tuple[str, str]:
-    if outcome.estimate is not None and isinstance(outcome.claim, MeasuredClaim):
+    if outcome.estimate is not None and len(outcome.estimate.values) and isinstance(outcome.claim, MeasuredClaim):
         e = outcome.estimate
         return f"{e.targets[0]:g} +- {outcome.claim.margin:g}", f"{e.values[0]:.4f} (se {e.standard_errors[0]:.4f})"
     if outcome.exact is not None:
@@ -131,8 +133,17 @@ def _sides(outcome: Outcome) -> tuple[str, str]:
     return "", ""
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if abs(value) < float("inf") else None
+def _finite(content: Any) -> Any:
+    """Return the content with null for every number that JSON cannot hold."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _first(values: Array) -> float | None:
+    return float(values[0]) if len(values) else None
 
 
 def _commit() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -62,6 +63,7 @@ class Outcome:
     estimate: Estimate | None = None
     seconds: float = 0.0
     note: str = ""
+    trouble: str = ""
 
     @property
     def passed(self) -> bool:
@@ -102,6 +104,8 @@ class Runner:
                     claim.experiment.preflight()
                 except ValueError as error:
                     raise ValueError(f"claim {claim.id}: {error}") from error
+                except Exception as error:
+                    raise ValueError(f"claim {claim.id}: {type(error).__name__}: {error}") from error
 
     def outcomes(self, claims: Sequence[Claim]) -> list[Outcome]:
         """Return the outcome of every claim."""
@@ -113,7 +117,7 @@ class Runner:
             outcome = results[done.task.claim]
             outcome.seconds += done.seconds
             if done.error:
-                outcome.note = f"{done.task.world}, {done.task.job}: {done.error}"
+                outcome.trouble = outcome.note = f"{done.task.world}, {done.task.job}: {done.error}"
         for claim in claims:
             if isinstance(claim, ExactClaim):
                 _decide_exact(results[claim.id], finished)
@@ -154,10 +158,14 @@ class Runner:
             for outcome in undecided:
                 claim = cast(MeasuredClaim, outcome.claim)
                 first, second = (_measurements(claim, STATED, part) for part in (finished, more))
-                both = {name: pooled([first[name], second[name]]) for name in first if name in second}
-                outcome.estimate = _estimate(claim, both, STATED, outcome)
                 outcome.seconds += sum(done.seconds for done in more if done.task.claim == claim.id)
-            _decide_family(undecided)
+                if errors := [done.error for done in more if done.task.claim == claim.id and done.error]:
+                    outcome.trouble = outcome.note = f"second round: {errors[0]}"
+                    continue
+                both = {name: pooled([first[name], second[name]]) for name in first}
+                outcome.estimate = _estimate(claim, both, STATED, outcome)
+            failed = {done.task.claim for done in more if done.error}
+            _decide_family([outcome for outcome in undecided if outcome.claim.id not in failed])
 
     def _decide_controls(self, outcome: Outcome, finished: Sequence[Done], level: float) -> None:
         claim = cast(MeasuredClaim, outcome.claim)
@@ -179,10 +187,17 @@ def _attempt(task: Task, cache: str) -> Done:
 
 def _executed(task: Task) -> Measurement | dict[str, Exact]:
     torch.set_num_threads(1)
-    claim = ledger(task.files)[task.claim]
+    claim = _ledger(task.files, task.digest)[task.claim]
     if isinstance(claim, ExactClaim):
         return {variant: claim.check(variant) for variant in [STATED, *(c.id for c in claim.controls)]}
     return cast(MeasuredClaim, claim).experiment.jobs(task.world, task.context)[task.job]()
+
+
+@cache
+def _ledger(files: tuple[str, ...], sources: str) -> dict[str, Claim]:
+    """Return the ledger; a worker that outlives a run reads a changed file again."""
+    del sources
+    return ledger(files)
 
 
 def _measurements(claim: Claim, world: str, finished: Sequence[Done]) -> dict[str, Measurement]:
@@ -199,8 +214,8 @@ def _estimate(
         return None
     try:
         return claim.estimate(measurements, formula)
-    except (ValueError, FloatingPointError, ArithmeticError) as error:
-        outcome.note = f"{formula}: {type(error).__name__}: {error}"
+    except Exception as error:  # one claim's mistake must not cost the others their results
+        outcome.trouble = outcome.note = f"{formula}: {type(error).__name__}: {error}"
         return None
 
 
@@ -213,11 +228,11 @@ def _decide_family(outcomes: Sequence[Outcome]) -> None:
         decided, estimates, margins, verdicts(estimates, margins, ROUND_LEVEL), strict=True
     ):
         outcome.verdict = verdict
-        outcome.note = estimate.note
+        outcome.note = "; ".join(filter(None, (estimate.note, outcome.trouble)))
         if verdict is Verdict.INCONCLUSIVE:
             needed = samples_needed(estimate, margin, ROUND_LEVEL / len(outcomes))
             wants = f"about {needed:,} samples would decide" if needed else "no number of samples would decide"
-            outcome.note = f"{estimate.note}; {wants}".removeprefix("; ")
+            outcome.note = "; ".join(filter(None, (estimate.note, wants, outcome.trouble)))
 
 
 def _single_verdict(estimate: Estimate | None, margin: float, level: float) -> Verdict:

@@ -7,7 +7,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
 from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble, State
-from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, UNIFORM
+from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, UNIFORM, continuous
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -81,6 +81,25 @@ def test_batches_hold_as_many_points_as_the_rule_says(rule):
             for r in range(4):
                 values = per_point[present[:, r], r]
                 torch.testing.assert_close(values, values[:1].expand_as(values))
+
+
+@pytest.mark.parametrize("sampling", [("full", None), ("iid", 2)], ids=["full", "iid"])
+def test_noise_is_added_to_the_label(sampling):
+    always_one = continuous("one", lambda _, shape: torch.ones(shape, dtype=torch.float64))
+    rule = UpdateRule(0.1, 0.5, *sampling, noise=always_one)
+    problem = Problem(linear_model, torch.ones(3, 1, dtype=torch.float64), torch.zeros(3, dtype=torch.float64))
+    moved = eager(problem, rule, 4, 0).advanced(State(torch.zeros(1, 4, dtype=torch.float64), 0), 1).theta
+    # theta' = -lr * 2 (theta - y - std z) with z = 1, and z = -1 in the mirrored half
+    torch.testing.assert_close(moved, torch.tensor([[0.1, 0.1, -0.1, -0.1]], dtype=torch.float64))
+
+
+def test_every_step_block_has_noise_and_draws_of_its_own():
+    ensemble = eager(tanh_place().problem, RULES["pairs"], REPLICAS_PER_BLOCK, 3)
+    blocks = [heard(ensemble, step) for step in (0, STEPS_PER_BLOCK, 2 * STEPS_PER_BLOCK)]
+    for kind in (0, 1):  # counts, noises; a mirrored half tells nothing new
+        half = torch.stack([block[kind][:, : REPLICAS_PER_BLOCK // 2].flatten() for block in blocks])
+        correlation = torch.corrcoef(half) - torch.eye(3, dtype=torch.float64)
+        assert float(correlation.abs().max()) < 5 / half.shape[1] ** 0.5  # 5 sigma
 
 
 def test_loss_of_the_rule_is_the_one_that_is_descended():

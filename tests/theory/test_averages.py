@@ -43,6 +43,8 @@ PRODUCTS = {
     "z_a z_b g_a g_b": (z("ab") * g("j", "a") * g("k", "b"), "ab"),
     "z_a z_a z_b z_b h_a g_b": (z("aabb") * h("a") * g("j", "b"), "ab"),
     "z_a z_b z_c z_a h_a g_b g_c": (z("abca") * h("a") * g("j", "b") * g("k", "c"), "abc"),
+    "z_a z_b z_c z_a g_a h_b h_c": (z("abca") * g("j", "a") * h("b") * h("c"), "abc"),
+    "z_a z_b z_c z_a h_b g_c": (z("abca") * h("b") * g("k", "c"), "abc"),
     "z_a z_b z_c z_d h_a h_b h_c g_d": (z("abcd") * h("a") * h("b") * h("c") * g("j", "d"), "abcd"),
     "z_a^3 z_b^3 h_a h_b": (z("aaabbb") * h("a") * h("b"), "ab"),
     "z_a^2 z_b^4 h_a g_b": (z("aabbbb") * h("a") * g("j", "b"), "ab"),

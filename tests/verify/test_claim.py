@@ -67,9 +67,9 @@ def test_control_ids_differ_from_each_other_and_from_the_statement(make, second)
         make(controls=(FORMULA, WORLD, second))
 
 
-@pytest.mark.parametrize("margin", [0.0, -0.01, float("nan")])
-def test_a_margin_is_positive(margin):
-    with pytest.raises(ValueError, match="margin must be positive, got"):
+@pytest.mark.parametrize("margin", [0.0, -0.01, float("nan"), float("inf")])
+def test_a_margin_is_positive_and_finite(margin):
+    with pytest.raises(ValueError, match="margin must be positive and finite, got"):
         measured(margin=margin)
 
 

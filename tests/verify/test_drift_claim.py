@@ -251,8 +251,19 @@ def test_a_control_world_has_at_least_a_chunk_of_replicas_but_no_more_than_the_s
 
 def test_an_ensemble_follows_the_rule_and_the_seed_of_the_run():
     made = ensemble(tanh_place().problem, CHOICE, 0.01, Context(seed=5), 512)
-    assert made.seed == 5
     assert made.rule == CHOICE.at(0.01)
+    assert made == ensemble(tanh_place().problem, CHOICE, 0.01, Context(seed=5), 512)
+    assert made.seed != ensemble(tanh_place().problem, CHOICE, 0.01, Context(seed=6), 512).seed
+
+
+def test_ensembles_at_different_learning_rates_and_in_different_worlds_are_independent():
+    problem = tanh_place().problem
+    seeds = [
+        ensemble(problem, CHOICE, lr, Context(seed=5), 512, world).seed
+        for lr in (0.01, 0.02, 0.03)
+        for world in (STATED, "louder")
+    ]
+    assert len(set(seeds)) == len(seeds)
 
 
 def test_a_placed_problem_is_the_same_object_each_time_and_equal_to_the_original():

@@ -37,9 +37,22 @@ def test_a_files_claims_join_the_built_in_ones(toy_file):
     assert all(id.startswith("toy.") for id in added)
 
 
+def test_a_file_may_define_dataclasses_with_postponed_annotations(tmp_path):
+    text = """from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Setting:
+    width: int = 3
+
+CLAIMS = ()
+"""
+    assert ledger(written(tmp_path / "postponed.py", text)) == ledger()
+
+
 def test_two_claims_with_one_id_are_an_error(toy_file, tmp_path):
     twice = written(tmp_path / "again.py", toy_file.read_text())
-    with pytest.raises(ValueError, match=r"'toy\..*' from claims_again exists already; choose another id"):
+    with pytest.raises(ValueError, match=r"'toy\..*' from claims_again_[0-9a-f]+ exists already; choose another id"):
         ledger((str(toy_file), *twice))
 
 

@@ -116,10 +116,16 @@ def test_writing_leaves_the_file_alone_in_folders_that_it_makes(tmp_path):
 def test_a_record_that_json_cannot_hold_leaves_the_old_file_and_no_part_of_a_new_one(tmp_path):
     path = tmp_path / "results.json"
     report.write(path, {"x": 1})
-    with pytest.raises(ValueError, match="JSON compliant"):
-        report.write(path, {"x": float("nan")})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        report.write(path, {"x": object()})
     assert json.loads(path.read_text()) == {"x": 1}
     assert os.listdir(tmp_path) == ["results.json"]
+
+
+def test_a_number_that_json_cannot_hold_becomes_null(tmp_path):
+    path = tmp_path / "results.json"
+    report.write(path, {"x": [1.0, float("nan")], "y": {"z": float("inf")}})
+    assert json.loads(path.read_text()) == {"x": [1.0, None], "y": {"z": None}}
 
 
 def test_until_the_new_file_is_whole_the_old_one_stands(tmp_path, monkeypatch):

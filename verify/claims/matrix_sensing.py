@@ -99,7 +99,10 @@ class Plateau:
         generator = torch.Generator().manual_seed(1_000_003 * (context.seed + 1) + context.round)
         start = torch.randn(DIMENSION**2, self.num_replicas, dtype=torch.float64, generator=generator) / DIMENSION**0.5
         training, test = errors(sensing, start, 0.0, PLATEAU_STEPS, context.seed).transpose(1, 0, 2)
-        converged = (training < CONVERGED * training[0]).argmax(0)
+        has_converged = training < CONVERGED * training[0]
+        if not has_converged.any(0).all():
+            raise ArithmeticError(f"training did not converge within {PLATEAU_STEPS} steps from every start")
+        converged = has_converged.argmax(0)
         return samples(test[-1] / test[converged, np.arange(self.num_replicas)], {})
 
 

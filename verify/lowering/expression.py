@@ -35,12 +35,13 @@ def lower(
         theta: Parameters, ``[P]``.
         indices: The free indices in the order of the result's axes, one letter each.
         values: Numbers for the coefficients' symbols; ``n`` is taken from the problem.
-        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``.
+        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``;
+            symmetric where the head is.
 
     Raises:
         ValueError: If a free index, a symbol or a head has no value.
     """
-    if expr.free_indices and set(indices) != expr.free_indices:
+    if expr and (set(indices) != expr.free_indices or len(set(indices)) != len(indices)):
         raise ValueError(f"indices must name the free indices {sorted(expr.free_indices)}, got {indices!r}")
     numbers = {N: problem.num_data} | dict(values or {})
     heads = _Heads(problem, theta, dict(tensors or {}))

@@ -32,7 +32,8 @@ class RuleChoice:
         law: Law of the noise.
         sharing: ``independent`` or ``shared``.
         loss: Per-sample loss, a polynomial in ``theory.rule.RESIDUAL``.
-        cumulants: The law's cumulants of order >= 4 at unit variance, for a law that is not built in.
+        cumulants: The law's cumulants of order >= 3 at unit variance, for a law that is not built in; odd orders that
+            are missing are 0.
     """
 
     noise_std: float = 1.0
@@ -46,7 +47,13 @@ class RuleChoice:
     @property
     def symbolic(self) -> Rule:
         """The rule of theory."""
-        return Rule(self.loss, self.sampling, LabelNoise(self.sharing))  # type: ignore[arg-type]
+        symmetric = not any(order % 2 and value for order, value in self.known_cumulants.items())
+        return Rule(self.loss, self.sampling, LabelNoise(self.sharing, symmetric))  # type: ignore[arg-type]
+
+    @property
+    def known_cumulants(self) -> Mapping[int, float]:
+        """The cumulants that are given, or those of a built-in law."""
+        return self.cumulants if self.cumulants is not None else STANDARD_CUMULANTS.get(self.law.name, {})
 
     def at(self, lr: float) -> UpdateRule:
         """Return the update rule of numerics at one learning rate."""
@@ -63,8 +70,9 @@ class RuleChoice:
         Raises:
             ValueError: If the loss needs cumulants of a law that is not built in and none are given.
         """
-        needed = range(4, 2 * int(sp.Poly(self.loss, RESIDUAL).degree()) - 1, 2)
-        standard = self.cumulants if self.cumulants is not None else STANDARD_CUMULANTS.get(self.law.name, {})
+        noise = self.symbolic.noise
+        needed = [k for k in range(3, 2 * int(sp.Poly(self.loss, RESIDUAL).degree()) - 1) if noise.cumulant(k) != 0]
+        standard = self.known_cumulants
         if missing := [order for order in needed if order not in standard]:
             raise ValueError(
                 f"cumulants must give the orders {missing} of the noise law {self.law.name!r} for the loss {self.loss}"

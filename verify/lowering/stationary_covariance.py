@@ -40,7 +40,9 @@ def stability_limit(rule: Rule, problem: Problem, theta: Tensor, values: Values)
         step = linear + torch.eye(len(linear), dtype=linear.dtype, device=linear.device)
         return float(torch.linalg.eigvals(step).abs().max()) < 1
 
-    low, high = 0.0, 2 / float(normal_space(problem, theta).eigenvalues[0])
+    low, high = 0.0, 1 / float(normal_space(problem, theta).eigenvalues[0])
+    while contracts(high):
+        low, high = high, 2 * high
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if contracts(middle) else (low, middle)
