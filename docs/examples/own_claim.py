@@ -22,7 +22,7 @@ def h(theta, x):
 
 
 def place():
-    theta = torch.tensor([0.9, -1.1, 0.5, 1.6, 0.8, 0.7, -1.2, 0.6, 0.3, -0.4, 0.5, 0.2], dtype=torch.float64)
+    theta = torch.randn(12, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     return interpolated(h, torch.tensor([[2.0, 0.5], [0.5, -0.5]], dtype=torch.float64), theta)
 
 
@@ -32,6 +32,6 @@ CLAIMS = (
         title="Drift of a model, noise and loss of one's own",
         statement="The measured drift over the one that the engine derives for this loss tends to 1 as eta -> 0.",
         source=Source("own", "this file"),
-        experiment=DriftExperiment(place, rule, (0.01, 0.0075, 0.005, 0.004, 0.003), 4096, scaling=SMALL_LR),
+        experiment=DriftExperiment(place, rule, (0.008, 0.006, 0.004, 0.003, 0.0025), 4096, scaling=SMALL_LR),
     ),
 )

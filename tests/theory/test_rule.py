@@ -42,3 +42,8 @@ def test_small_noise_counts_cumulants_by_their_order():
 def test_order_of_a_term_adds_displacements_noises_and_powers():
     scaling = Scaling("test", lr=3, displacement=5, noise=7)
     assert scaling.order(ETA**2, 1, 1) == {3 * 2 + 5 + 7: ETA**2}
+
+
+def test_unknown_sharing_of_the_noise_is_refused():
+    with pytest.raises(ValueError, match="sharing must be 'independent' or 'shared', got 'sometimes'"):
+        LabelNoise("sometimes")  # type: ignore[arg-type]
