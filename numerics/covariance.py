@@ -30,6 +30,8 @@ def second_moments(
         ValueError: If theta* has training error.
         FloatingPointError: If the ensemble diverges.
     """
+    if num_observations < 1 or every < 1:
+        raise ValueError(f"num_observations and every must be at least 1, got {num_observations} and {every}")
     require_zero_loss(ensemble.problem, theta)
     state = ensemble.advanced(State(theta[:, None].repeat(1, ensemble.num_replicas), 0), burn_in)
     total = torch.zeros(basis.shape[1] ** 2, ensemble.num_replicas, dtype=theta.dtype, device=theta.device)

@@ -39,9 +39,11 @@ def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int,
         discard: Steps before the window begins.
 
     Raises:
-        ValueError: If theta* has training error.
+        ValueError: If the window is empty or theta* has training error.
         FloatingPointError: If the ensemble diverges.
     """
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     require_zero_loss(ensemble.problem, theta)
     projector = tangent_projector(ensemble.problem, theta)
     begin = ensemble.advanced(State(stationary_start(ensemble, theta, covariance), 0), discard)
@@ -58,4 +60,6 @@ def pair_means(ensemble: Ensemble, samples: Tensor) -> Tensor:
 def estimate(samples: Tensor) -> VectorEstimate:
     """Return mean and covariance of the mean of independent samples ``[P, samples]``."""
     num = samples.shape[-1]
+    if num < 2:
+        raise ValueError(f"num_replicas must give at least 2 independent samples for an error, got {num}")
     return VectorEstimate(samples.mean(-1), torch.cov(samples).reshape(len(samples), -1) / num, num)

@@ -87,10 +87,12 @@ class Ensemble:
         """Return the state after ``num_steps`` more steps.
 
         Raises:
-            ValueError: If theta is not ``[P, R]``.
+            ValueError: If theta is not ``[P, R]``, or the number of steps is negative.
             FloatingPointError: If a parameter is not finite afterwards.
         """
         theta, step = state
+        if num_steps < 0:
+            raise ValueError(f"num_steps must be at least 0, got {num_steps}")
         if theta.ndim != 2 or theta.shape[1] != self.num_replicas:
             raise ValueError(f"theta must be [P, {self.num_replicas}], replicas last, got {list(theta.shape)}")
         blocks_per_chunk = len(self.blocks) if theta.is_cuda else max(1, REPLICAS_PER_CHUNK // self.block_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +31,10 @@ class Problem:
             raise ValueError(
                 f"inputs must be [N, ...] and labels [N] with N >= 1, got {list(self.inputs.shape)} and "
                 f"{list(self.labels.shape)}; reshape them so that their first axes agree"
+            )
+        if not isinstance(self.model, Hashable):
+            raise ValueError(
+                f"model must be hashable, so that it is compiled once, got {self.model!r}; pass a function"
             )
         for name, data in (("inputs", self.inputs), ("labels", self.labels)):
             if not torch.isfinite(data).all():

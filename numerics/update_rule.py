@@ -48,5 +48,5 @@ class UpdateRule:
             raise ValueError(
                 f"batch_size goes with sampling='iid' and only with it, got {self.batch_size} with {self.sampling!r}"
             )
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.batch_size is not None and (not isinstance(self.batch_size, int) or self.batch_size < 1):
+            raise ValueError(f"batch_size must be a whole number, at least 1, got {self.batch_size}")

@@ -57,11 +57,13 @@ def retract(problem: Problem, theta: Tensor, *, tolerance: float = 1e-12, max_st
     """
     allowed = tolerance * (1 + float(problem.labels.abs().max()))
     ranks, largest = [], float("inf")
-    for _ in range(max_steps):
+    for step in range(max_steps + 1):
         residuals = problem.residuals(theta)
         largest = float(residuals.abs().max())
         if largest <= allowed:
             return theta
+        if step == max_steps:
+            break
         jacobian = problem.jacobian(theta)
         ranks.append(int(torch.linalg.matrix_rank(jacobian, rtol=RANK_TOLERANCE)))
         theta = theta - torch.linalg.pinv(jacobian, rtol=RANK_TOLERANCE) @ residuals
@@ -100,12 +102,13 @@ def minimum_along(
         ValueError: If it does not converge; the message shows the norm that is left.
     """
     norm = float("inf")
-    for _ in range(max_steps):
+    for step in range(max_steps + 1):
         along = tangent_projector(problem, theta) @ gradient(theta)
         norm = float(along.norm())
         if norm <= tolerance:
             return theta
-        theta = retract(problem, theta - lr * along)
+        if step < max_steps:
+            theta = retract(problem, theta - lr * along)
     raise ValueError(f"tangent gradient {norm:.2e} > {tolerance:.0e} after {max_steps} steps; change lr or the start")
 
 

@@ -76,9 +76,8 @@ def derive(rule: Rule, scaling: Scaling) -> Drift:
     mean = mean_increment(rule, 2)
     if escape := projected(part(mean, 1)):
         raise ValueError(f"the mean increment is not zero along the manifold: {escape.latex()}")
-    second_order = with_covariance(part(mean, 2))
+    order, second_order = leading(with_covariance(part(mean, 2)), scaling)
     force = simplified(_replaced(second_order, covariance.expression))
-    order, _ = leading(second_order, scaling)
     drift = projected(force)
     potential = _potential(drift)
     spectral = None if potential else _spectral_potential(drift, covariance)

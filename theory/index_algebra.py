@@ -68,7 +68,7 @@ class Factor(NamedTuple):
             for i in self.indices
         ]
         label = (self.label is not None, isinstance(self.label, int), str(self.label))
-        return (self.head.name, len(self.indices), label, tuple(named))
+        return (self.head.name, self.head.symmetric, len(self.indices), label, tuple(named))
 
     def __lt__(self, other: tuple) -> bool:
         return self.sort_key() < Factor(*other).sort_key()
@@ -92,14 +92,17 @@ DELTA = Head("delta", rank=2, derivative="constant")
 """The Kronecker delta; contracted away as soon as one of its indices is summed."""
 
 
-def validated(product: Iterable[Factor]) -> Product:
+def validated(product: Product) -> Product:
     """Return the product in canonical form.
 
     Raises:
         ValueError: If an index occurs more than twice or a summed one once, if its two ends live in different
             spaces, or if a factor does not fit its head.
     """
-    product = tuple(product)
+    return canonical(tuple(sorted(_checked(product))))
+
+
+def _checked(product: Product) -> Product:
     ends: dict[Index, list[Space]] = {}
     for head, label, indices in product:
         if head.rank is not None and len(indices) != head.rank:
@@ -116,7 +119,7 @@ def validated(product: Iterable[Factor]) -> Product:
             )
         if len(set(spaces)) > 1:
             raise ValueError(f"index {index!r} joins two different spaces: {sorted(space.name for space in spaces)}")
-    return canonical(tuple(sorted(product)))
+    return product
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,8 @@ class Expr:
         """Return the sum of (factors, coefficient) pairs, like products gathered and zeros dropped."""
         total: dict[Product, sp.Expr] = {}
         for factors, coefficient in products:
-            factors, coefficient = _without_deltas(_summed(tuple(factors)), coefficient)
-            key = validated(factors)
+            product, coefficient = _without_deltas(_checked(_summed(tuple(factors))), coefficient)
+            key = validated(product)
             total[key] = total.get(key, sp.Integer(0)) + coefficient
         exact = ((key, cast(sp.Expr, sp.factor(sp.expand(value)))) for key, value in total.items())
         result = cls(tuple(sorted(((k, v) for k, v in exact if v != 0), key=lambda kv: [f.sort_key() for f in kv[0]])))
@@ -205,8 +208,7 @@ class Expr:
         Raises:
             ValueError: If a head has no derivative rule, or the index is in use.
         """
-        if index in self.free_indices:
-            raise ValueError(f"index {index!r} is already free in the expression; choose another name")
+        self._require_unused(index)
 
         def product_rule(product: Product, coefficient: sp.Expr):
             for place, factor in enumerate(product):
@@ -220,7 +222,12 @@ class Expr:
         return self.map(product_rule)
 
     def derivative_by(self, head: Head, index: str) -> Expr:
-        """Return d/d v_index, where ``head`` is the vector v and every other head is constant in v."""
+        """Return d/d v_index, where ``head`` is the vector v and every other head is constant in v.
+
+        Raises:
+            ValueError: If the index is in use.
+        """
+        self._require_unused(index)
 
         def product_rule(product: Product, coefficient: sp.Expr):
             for place, factor in enumerate(product):
@@ -229,6 +236,10 @@ class Expr:
                     yield (*product[:place], unit, *product[place + 1 :]), coefficient
 
         return self.map(product_rule)
+
+    def _require_unused(self, index: str) -> None:
+        if index in self.free_indices:
+            raise ValueError(f"index {index!r} is already free in the expression; choose another name")
 
     def latex(self) -> str:
         """Return the expression as LaTeX, an average over the data as E with its labels."""

@@ -6,8 +6,8 @@ import sympy as sp
 
 from theory.index_algebra import Expr, Factor, Product
 
-INDEX_NAMES = "klmnopqrst"
-LABEL_NAMES = "abcdef"
+INDEX_NAMES = "klmnopqrstuvwxyz"
+LABEL_NAMES = "abcdefgh"
 LOWERED = {"x", "S", "P", "Pi", "delta"}
 SYMBOLS = {"Pi": r"\Pi", "delta": r"\delta"}
 
@@ -23,9 +23,11 @@ def expression(expr: Expr) -> str:
 def _term(product: Product, coefficient: sp.Expr) -> str:
     free = {i for f in product for i in f.indices if isinstance(i, str)}
     names = [name for name in INDEX_NAMES if name not in free]
+    taken = {f.label for f in product if isinstance(f.label, str)}
+    label_names = [name for name in LABEL_NAMES if name not in taken]
     labels = sorted({f.label for f in product if isinstance(f.label, int)})
-    average = rf"\mathbb{{E}}_{{{','.join(LABEL_NAMES[a] for a in labels)}}}\," if labels else ""
-    factors = " ".join(_factor(factor, names) for factor in product)
+    average = rf"\mathbb{{E}}_{{{','.join(label_names[a] for a in labels)}}}\," if labels else ""
+    factors = " ".join(_factor(factor, names, label_names) for factor in product)
     if coefficient == 1 and factors:
         return average + factors
     if coefficient == -1 and factors:
@@ -36,9 +38,9 @@ def _term(product: Product, coefficient: sp.Expr) -> str:
     return rf"{number}\,{average}{factors}"
 
 
-def _factor(factor: Factor, names: list[str]) -> str:
+def _factor(factor: Factor, names: list[str], label_names: list[str]) -> str:
     head = SYMBOLS.get(factor.head.name, factor.head.name)
-    label = "" if factor.label is None else LABEL_NAMES[factor.label] if isinstance(factor.label, int) else factor.label
+    label = label_names[factor.label] if isinstance(factor.label, int) else factor.label or ""
     indices = "".join(names[i] if isinstance(i, int) else i for i in factor.indices)
     if factor.head.name in LOWERED:
         return f"{head}_{{{indices}}}"

@@ -81,7 +81,7 @@ def covariance_equation(rule: Rule, scaling: Scaling) -> Expr:
 
 
 def leading(expr: Expr, scaling: Scaling) -> tuple[int, Expr]:
-    """Return the lowest order that occurs and the terms of that order; S and Pi count as two displacements."""
+    """Return the lowest order that occurs and the terms of that order; S counts as two displacements."""
     by_order: dict[int, list[tuple[Product, sp.Expr]]] = {}
     for product, coefficient in expr.terms:
         displacements = sum(2 for f in product if f.head == S) + num_displacements(product)

@@ -2,66 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
 from numerics.covariance import second_moments
-from numerics.zero_loss_manifold import normal_space, require_zero_loss
+from numerics.zero_loss_manifold import normal_space
 from theory.drift import derive
-from theory.rule import SMALL_NOISE, Scaling
-from verify.claim import STATED, Context, Job
-from verify.drift_claim import Place, World, ensemble, placed, require_whole_blocks, to_array
+from verify.claim import STATED, Context
 from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import PlacedExperiment, World, ensemble, placed, to_array
 from verify.fit import fit
-from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import covariance_matrix, require_stable
+from verify.lowering.stationary_covariance import covariance_matrix
 
 Spectrum = Callable[[Array, Mapping[sp.Symbol, float]], Array]
 """(eigenvalues of Gamma, values of the symbols) -> a wrong guess of the variances in Gamma's eigenbasis."""
 
 
-@dataclass(frozen=True)
-class CovarianceExperiment:
-    """E[x x^T] on the range of Gamma, measured at one or several learning rates after a start at theta*.
+@dataclass(frozen=True, kw_only=True)
+class CovarianceExperiment(PlacedExperiment):
+    """E[x x^T] on the range of Gamma, after a start at theta*.
 
     Attributes:
-        place: Returns the problem and theta*.
-        choice: The rule that the prediction is for.
-        lrs: Learning rates.
-        num_replicas: Replicas per learning rate in the quick profile; four times as many in the others.
         num_observations: Observations of each replica, one relaxation of the slowest second moment apart.
         formulas: Wrong predictions by control id.
-        worlds: What is simulated, by world; a world that is missing is as stated.
-        scaling: In which scaling the prediction is derived.
     """
 
-    place: Place
-    choice: RuleChoice
-    lrs: Sequence[float]
-    num_replicas: int
     num_observations: int
     formulas: Mapping[str, Spectrum]
-    worlds: Mapping[str, World] = field(default_factory=dict)
-    scaling: Scaling = SMALL_NOISE
-
-    def preflight(self) -> None:
-        """Check the inputs.
-
-        Raises:
-            ValueError: If theta* has training error or a learning rate is above the limit of stability.
-        """
-        require_whole_blocks(self.num_replicas)
-        problem, theta = self.place()
-        require_zero_loss(problem, theta)
-        require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))
-
-    def jobs(self, world: str, context: Context) -> dict[str, Job]:
-        """Return one simulation per learning rate."""
-        return {f"lr {lr:g}": partial(self.measure, world, context, lr) for lr in self.lrs}
 
     def measure(self, world: str, context: Context, lr: float) -> Measurement:
         """Return measured and predicted second moments in Gamma's eigenbasis at one learning rate, flattened."""

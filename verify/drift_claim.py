@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from numerics.drift import drift
-from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble
 from numerics.problem import Problem
-from numerics.zero_loss_manifold import normal_space, require_zero_loss, tangent_projector
+from numerics.zero_loss_manifold import normal_space, tangent_projector
 from theory.drift import derive
-from theory.rule import SMALL_NOISE, Scaling
-from verify.claim import STATED, Claim, Context, Control, Job, MeasuredClaim, Source
+from verify.claim import STATED, Claim, Context, Control, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import PlacedExperiment, World, ensemble, placed, to_array
 from verify.fit import fit
 from verify.lowering.drift import mean_drift
-from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import covariance_matrix, require_stable
+from verify.lowering.stationary_covariance import covariance_matrix
 
-Place = Callable[[], tuple[Problem, Tensor]]
-"""Returns a problem and a point theta* of zero training error."""
 MARGIN = 0.01
 WHY_MARGIN = (
     "1 %: a lost factor 2, sigma for sigma^2 or a wrong direction is off by tens of per cent, and the line's own bias "
@@ -37,56 +30,19 @@ FORMULAS = (
     Control("standard-deviation", "formula", "sigma in place of sigma^2"),
     Control("weight-norm", "formula", "descent on |theta|^2 instead of reg, with the derived length"),
 )
-WORLD_SHARE = 8
-"""A world control runs on this fraction of the replicas: it differs by much more than the margin."""
 
 
-@dataclass(frozen=True)
-class World:
-    """What is simulated in place of the stated rule or place; None: as stated."""
-
-    choice: RuleChoice | None = None
-    place: Place | None = None
-
-
-@dataclass(frozen=True)
-class DriftExperiment:
-    """The drift at theta*, measured at one or several learning rates.
+@dataclass(frozen=True, kw_only=True)
+class DriftExperiment(PlacedExperiment):
+    """The drift at theta*, after a start from the stationary covariance that the prediction is for.
 
     Attributes:
-        place: Returns the problem and theta*.
-        choice: The rule that the prediction and the stationary start are for.
-        lrs: Learning rates.
-        num_replicas: Replicas per learning rate in the quick profile; four times as many in the others.
         relaxations: Length of the window in units of the slowest relaxation, 1 / (2 lr gamma_min).
         discard: What passes before the window, in the same units.
-        worlds: What is simulated, by world; a world that is missing is as stated.
-        scaling: In which scaling the prediction is derived; small noise puts the exact covariance into it.
     """
 
-    place: Place
-    choice: RuleChoice
-    lrs: Sequence[float]
-    num_replicas: int
     relaxations: float = 8.0
     discard: float = 0.0
-    worlds: Mapping[str, World] = field(default_factory=dict)
-    scaling: Scaling = SMALL_NOISE
-
-    def preflight(self) -> None:
-        """Check the inputs.
-
-        Raises:
-            ValueError: If theta* has training error or a learning rate is above the limit of stability.
-        """
-        require_whole_blocks(self.num_replicas)
-        problem, theta = self.place()
-        require_zero_loss(problem, theta)
-        require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))
-
-    def jobs(self, world: str, context: Context) -> dict[str, Job]:
-        """Return one simulation per learning rate."""
-        return {f"lr {lr:g}": partial(self.measure, world, context, lr) for lr in self.lrs}
 
     def measure(self, world: str, context: Context, lr: float) -> Measurement:
         """Return measured and predicted mean drift per step at one learning rate, ``[P]``."""
@@ -220,47 +176,8 @@ def drift_claim(
     )
 
 
-def ensemble(
-    problem: Problem, choice: RuleChoice, lr: float, context: Context, num_replicas: int, world: str = STATED
-) -> Ensemble:
-    """Return the ensemble of one simulation: its size by profile and world, its replica blocks by round."""
-    size = num_replicas * (1 if context.profile == "quick" else 4)
-    if world != STATED:  # never less than a chunk, so that the same kernel serves
-        size = min(size, max(REPLICAS_PER_CHUNK, size // WORLD_SHARE // REPLICAS_PER_CHUNK * REPLICAS_PER_CHUNK))
-    first_block = context.round * (size // REPLICAS_PER_BLOCK)
-    return Ensemble(problem, choice.at(lr), size, stream(context.seed, world, lr), first_block)
-
-
-def stream(seed: int, world: str, lr: float) -> int:
-    """Return the seed of one simulation of a run: the fit takes different learning rates to be independent."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{world}/{lr!r}".encode()).digest()[:6], "little")
-
-
-def require_whole_blocks(num_replicas: int) -> None:
-    """Check a number of replicas.
-
-    Raises:
-        ValueError: If it is no positive multiple of the block size.
-    """
-    if num_replicas < 1 or num_replicas % REPLICAS_PER_BLOCK:
-        raise ValueError(f"num_replicas must be a positive multiple of {REPLICAS_PER_BLOCK}, got {num_replicas}")
-
-
-@cache
-def placed(place: Place, device: str) -> tuple[Problem, Tensor]:
-    """Return problem and theta* on a device: always the same objects, so that one process compiles a model once."""
-    problem, theta = place()
-    target = torch.device(device)
-    return Problem(problem.model, problem.inputs.to(target), problem.labels.to(target)), theta.to(target)
-
-
 def other_directions(tangent: Array, along: Array) -> Array:
     """Return an orthonormal basis of the tangent space without ``along``, ``[P, K]``."""
     remaining = tangent - np.outer(along, along)
     eigenvalues, vectors = np.linalg.eigh((remaining + remaining.T) / 2)
     return vectors[:, eigenvalues > 0.5]
-
-
-def to_array(tensor: Tensor) -> Array:
-    """Return a tensor as a float64 array."""
-    return tensor.detach().to("cpu", torch.float64).numpy()

@@ -20,7 +20,7 @@ from numerics.update_rule import UpdateRule
         ({"sharing": "some"}, "sharing must be 'independent' or 'shared', got 'some'"),
         ({"sampling": "iid"}, "batch_size goes with sampling='iid' and only with it, got None with 'iid'"),
         ({"batch_size": 4}, "batch_size goes with sampling='iid' and only with it, got 4 with 'full'"),
-        ({"sampling": "iid", "batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"sampling": "iid", "batch_size": 0}, "batch_size must be a whole number, at least 1, got 0"),
     ],
 )
 def test_wrong_arguments_are_named_with_their_value(arguments, message):

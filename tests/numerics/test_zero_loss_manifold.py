@@ -136,3 +136,9 @@ def test_minimum_along_that_is_not_reached_shows_what_is_left():
     theta = torch.tensor([3.0, 0.5], dtype=torch.float64)
     with pytest.raises(ValueError, match=r"tangent gradient .* > 1e-10 after 2 steps"):
         minimum_along(hyperbola(1.5), lambda at: 2 * at, theta, lr=0.1, tolerance=1e-10, max_steps=2)
+
+
+def test_the_last_step_of_a_retraction_counts():
+    problem = Problem(linear_model, torch.eye(2, 3, dtype=torch.float64), torch.ones(2, dtype=torch.float64))
+    found = retract(problem, torch.full((3,), 5.0, dtype=torch.float64), max_steps=1)
+    assert problem.residuals(found).abs().max() < 1e-12

@@ -192,3 +192,10 @@ def test_agreement_tells_shared_noise_from_independent_noise(place):
     shared = lowered_drift(derive(Rule(sampling="full", noise=SHARED), SMALL_LR), place, 0.01, None)
     slope = tangent(problem, theta) @ grad(partial(regulariser, problem))(theta)
     assert relative_error(shared, -(0.01**2) * STD**2 / problem.num_data * slope) > 1e-2
+
+
+def test_small_noise_leaves_only_the_leading_power_of_sigma():
+    quartic = derive(Rule(QUARTIC, "full"), SMALL_NOISE)
+    square = derive(Rule(sampling="full"), SMALL_NOISE)
+    assert quartic.drift == square.drift
+    assert quartic.spectral_potential == square.spectral_potential

@@ -158,3 +158,26 @@ def test_terms_with_different_free_indices_are_not_added():
 def test_a_term_made_by_a_rewriting_rule_is_validated():
     with pytest.raises(ValueError, match="index 5 occurs 1 times"):
         X("j").map(lambda product, c: [((*product, Factor(X, None, (5,))), c)])
+
+
+OTHER = Head("m", rank=1, spaces=(Space("rows", "d"),))
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ([Factor(DELTA, None, (0, "j"))], "index 0 occurs 1 times"),
+        ([Factor(DELTA, None, (0, 1)), Factor(X, None, (1,)), Factor(X, None, (1,))], "occurs"),
+        ([Factor(DELTA, None, ("j", "k")), Factor(OTHER, None, ("k",))], "joins two different spaces"),
+        ([Factor(DELTA, "a", ("j", "j"))], "takes no data label"),
+        ([Factor(DELTA, None, ("j", "j", "k"))], "takes 2 indices"),
+    ],
+)
+def test_a_wrong_product_is_refused_before_a_delta_is_contracted(factors, message):
+    with pytest.raises(ValueError, match=message):
+        Expr.of(*factors)
+
+
+def test_a_derivative_by_a_vector_needs_a_new_index():
+    with pytest.raises(ValueError, match="already free"):
+        X("j").derivative_by(X, "j")

@@ -71,3 +71,8 @@ def test_signs_of_a_sum_are_merged():
 def test_zero_is_printed():
     assert ZERO.latex() == "0"
     assert Expr.number(sp.Integer(0)).latex() == "0"
+
+
+def test_bound_labels_avoid_free_ones():
+    squares = (H("k", label="b") * H("k", label="b")).averaged("b")
+    assert (H("j", label="a") * squares).latex() == r"\mathbb{E}_{b}\,h_{a}^{j} h_{b}^{k} h_{b}^{k}"

@@ -14,18 +14,9 @@ from theory.drift import derive
 from theory.rule import SMALL_NOISE
 from verify.claim import STATED, Context, Control, Source
 from verify.decision import Verdict, verdicts
-from verify.drift_claim import (
-    DriftExperiment,
-    World,
-    deviation,
-    drift_claim,
-    drift_ratio_at_zero_lr,
-    ensemble,
-    other_directions,
-    placed,
-    to_array,
-)
+from verify.drift_claim import DriftExperiment, deviation, drift_claim, drift_ratio_at_zero_lr, other_directions
 from verify.estimate import Measurement
+from verify.experiment import World, ensemble, placed, to_array
 from verify.lowering.drift import mean_drift
 from verify.lowering.rule import RuleChoice
 from verify.lowering.stationary_covariance import stability_limit

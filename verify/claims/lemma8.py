@@ -6,7 +6,8 @@ from theory.rule import ETA, SIGMA, SMALL_LR, B, Rule
 from theory.stationary_covariance import RANGE, TANGENT
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
-from verify.drift_claim import DriftExperiment, World, drift_claim
+from verify.drift_claim import DriftExperiment, drift_claim
+from verify.experiment import World
 from verify.lowering.rule import RuleChoice
 
 SOURCE = Source("blanc2020", "Lemma 8")

@@ -20,8 +20,8 @@ from numerics.matrix_sensing import Planted, planted, training_and_test_error
 from numerics.trajectory import trajectory
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
-from verify.drift_claim import to_array
 from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import to_array
 
 DIMENSION, RANK, LR = 20, 2, 0.01
 RECOVERY_STEPS, PLATEAU_STEPS = 40_000, 10_000

@@ -13,8 +13,8 @@ from theory.stationary_covariance import covariance_equation, scalar_equation
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, MeasuredClaim, Source
 from verify.covariance_claim import CovarianceExperiment, covariance_ratio, covariance_ratio_at_zero_lr
-from verify.drift_claim import World
 from verify.estimate import Array
+from verify.experiment import World
 from verify.lowering.rule import RuleChoice
 
 RECURSION = {

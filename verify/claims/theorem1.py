@@ -17,8 +17,9 @@ from theory.rule import ETA, SIGMA, SMALL_LR, B, Rule
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, MeasuredClaim, Source
 from verify.decision import Verdict
-from verify.drift_claim import DriftExperiment, World, at_zero_lr, deviation, to_array
+from verify.drift_claim import DriftExperiment, at_zero_lr, deviation
 from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import World, to_array
 from verify.lowering.expression import lower
 from verify.lowering.rule import RuleChoice
 
@@ -62,7 +63,7 @@ def drift_without_noise(measurements: Mapping[str, Measurement], formula: str) -
     return Estimate(found.components[0], found.standard_errors[0], target, found.num_samples)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Standstill(DriftExperiment):
     """The drift at a non-repellent point, in units of the regulariser's whole gradient."""
 
