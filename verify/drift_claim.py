@@ -110,12 +110,12 @@ def deviation(
     return Deviation(lrs, components / sizes, np.sqrt(variances) / sizes, total)
 
 
-def at_zero_lr(found: Deviation, offset: float) -> Estimate:
-    """Return a deviation extrapolated to learning rate 0 by a line.
+def at_zero_lr(found: Deviation, offset: float, degree: int = 1) -> Estimate:
+    """Return a deviation extrapolated to learning rate 0 by a polynomial, a line unless another degree is given.
 
     The first value and its target are raised by ``offset``.
     """
-    first = fit(found.lrs, offset + found.components[:, 0], found.standard_errors[:, 0], degree=1)
+    first = fit(found.lrs, offset + found.components[:, 0], found.standard_errors[:, 0], degree=degree)
     sideways = first.weights @ found.components[:, 1:]
     errors = np.sqrt(first.weights**2 @ found.standard_errors[:, 1:] ** 2)
     return Estimate(
