@@ -1,7 +1,7 @@
 """Figure 1 at a small scale: recovery of a low-rank matrix with label noise, a plateau without.
 
 d = 20, r = 2, n = 100 of 210 unknowns, the fraction of the paper's d = 100, r = 5, n = 2500. Full batches, so that
-30,000 steps do what single-sample steps do in millions: the drift goes with eta^2 sigma^2 / B. At the paper's
+40,000 steps do what single-sample steps do in millions: the drift goes with eta^2 sigma^2 / B. At the paper's
 n = 5 d r = 200 the run without noise recovers too.
 """
 
