@@ -17,7 +17,7 @@ Job = Callable[[], Measurement]
 
 
 class Source(NamedTuple):
-    """Where a statement comes from: a key into CITATIONS and a place in that text."""
+    """Where a statement comes from: a key into `verify.citations` and a place in that text."""
 
     key: str
     locator: str

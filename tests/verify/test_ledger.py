@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from verify import claims as built_in
+from verify.citations import CITATIONS
 from verify.claim import Claim
 from verify.ledger import digest, ledger, selected
 
@@ -25,6 +26,10 @@ def test_every_module_of_built_in_claims_is_found_without_a_list():
     assert ledger() == expected
     assert "lemma8" in names
     assert all(isinstance(claim, Claim) for claim in ledger().values())
+
+
+def test_every_built_in_claim_cites_a_listed_source_and_every_source_is_cited():
+    assert {claim.source.key for claim in ledger().values()} == set(CITATIONS)
 
 
 def test_claims_are_sorted_by_id():
