@@ -19,11 +19,16 @@ class VectorEstimate(NamedTuple):
     num_samples: int
 
 
-def stationary_start(ensemble: Ensemble, theta: Tensor, covariance: Tensor) -> Tensor:
-    """Return Gaussian starts around theta with the given covariance ``[P, P]``, in antithetic pairs, ``[P, R]``."""
+def stationary_start(ensemble: Ensemble, theta: Tensor, covariance: Tensor) -> State:
+    """Return Gaussian starts around theta, in antithetic pairs.
+
+    The covariance is that of the displacement, ``[P, P]``, or with momentum that of displacement and velocity,
+    ``[2P, 2P]``.
+    """
     eigenvalues, vectors = torch.linalg.eigh(covariance)
     root = vectors * eigenvalues.clamp(min=0).sqrt()
-    return theta[:, None] + root @ ensemble.normal(len(theta))
+    displacement, *velocities = (root @ ensemble.normal(len(covariance))).split(len(theta))
+    return State(theta[:, None] + displacement, 0, *velocities)
 
 
 def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int, *, discard: int = 0) -> VectorEstimate:
@@ -34,7 +39,8 @@ def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int,
     Args:
         ensemble: The replicas.
         theta: theta*, a point of zero training error, ``[P]``.
-        covariance: Covariance of the start around theta*, ``[P, P]``.
+        covariance: Covariance of the start around theta*, ``[P, P]``, or with momentum of displacement and velocity,
+            ``[2P, 2P]``.
         num_steps: Length of the window, in gradient steps.
         discard: Steps before the window begins.
 
@@ -46,7 +52,7 @@ def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int,
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     require_zero_loss(ensemble.problem, theta)
     projector = tangent_projector(ensemble.problem, theta)
-    begin = ensemble.advanced(State(stationary_start(ensemble, theta, covariance), 0), discard)
+    begin = ensemble.advanced(stationary_start(ensemble, theta, covariance), discard)
     end = ensemble.advanced(begin, num_steps)
     return estimate(pair_means(ensemble, projector @ (end.theta - begin.theta) / num_steps))
 

@@ -6,7 +6,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from numerics.drift import drift, estimate, pair_means, stationary_start
-from numerics.ensemble import Ensemble, State
+from numerics.ensemble import Ensemble
 from numerics.models import linear_model, product_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -43,7 +43,7 @@ def displacements() -> list[tuple[Ensemble, Tensor]]:
     runs = []
     for seed in range(NUM_RUNS):
         ensemble = eager(PROBLEM, RULE, NUM_REPLICAS, seed)
-        begin = State(stationary_start(ensemble, THETA, start_covariance()), 0)
+        begin = stationary_start(ensemble, THETA, start_covariance())
         end = ensemble.advanced(begin, NUM_STEPS)
         runs.append((ensemble, tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta) / NUM_STEPS))
     return runs
@@ -72,7 +72,7 @@ def test_estimator_is_the_mean_motion_of_its_pairs(displacements):
 
 def test_window_begins_after_the_discarded_steps():
     ensemble = eager(PROBLEM, RULE, 8, 0)
-    begin = ensemble.advanced(State(stationary_start(ensemble, THETA, start_covariance()), 0), 5)
+    begin = ensemble.advanced(stationary_start(ensemble, THETA, start_covariance()), 5)
     end = ensemble.advanced(begin, 10)
     expected = tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta).mean(1) / 10
     torch.testing.assert_close(drift(ensemble, THETA, start_covariance(), 10, discard=5).mean, expected)
@@ -95,7 +95,7 @@ def test_start_with_training_error_is_refused_with_its_residual():
 def test_stationary_start_has_the_given_covariance_and_exact_pairs():
     root = normal(3, 2, 2)
     covariance = root @ root.T
-    starts = stationary_start(eager(PROBLEM, RULE, 4096, 0), THETA, covariance) - THETA[:, None]
+    starts = stationary_start(eager(PROBLEM, RULE, 4096, 0), THETA, covariance).theta - THETA[:, None]
     blocks = starts.unflatten(1, (16, 2, 128))
     torch.testing.assert_close(blocks[:, :, 0], -blocks[:, :, 1], rtol=0, atol=1e-14)
     measured = blocks[:, :, 0].flatten(1)
@@ -105,7 +105,7 @@ def test_stationary_start_has_the_given_covariance_and_exact_pairs():
 
 
 def test_stationary_start_without_covariance_is_the_point_itself():
-    starts = stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(2, 2, dtype=torch.float64))
+    starts = stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(2, 2, dtype=torch.float64)).theta
     assert torch.equal(starts, THETA[:, None].repeat(1, 4))
 
 

@@ -261,3 +261,91 @@ def test_an_ensemble_on_a_gpu_stays_there_and_stays_finite(rule):
     assert bool(state.theta.isfinite().all())
     assert torch.equal(ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS).theta, state.theta)
     assert ensemble.normal(12).is_cuda
+
+
+OPTIMISERS = {
+    "heavy-ball": {"momentum": 0.8},
+    "nesterov": {"momentum": 0.8, "nesterov": True},
+    "decay": {"weight_decay": 0.3},
+    "nesterov, decay": {"momentum": 0.8, "nesterov": True, "weight_decay": 0.3},
+}
+
+
+def as_rule(options: dict) -> UpdateRule:
+    """Return the rule with the options of torch.optim.SGD."""
+    kind = "nesterov" if options.get("nesterov") else "heavy-ball"
+    momentum, decay = options.get("momentum", 0.0), options.get("weight_decay", 0.0)
+    return UpdateRule(0.02, 0.0, momentum=momentum, momentum_kind=kind, weight_decay=decay)
+
+
+@pytest.mark.parametrize("options", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_momentum_and_weight_decay_are_those_of_torch_optim(options):
+    problem, theta = tanh_place()
+    begin = start(theta, 2)
+    state = eager(problem, as_rule(options), 2, 0).advanced(State(begin, 0), 20)
+    for r in range(2):
+        at = begin[:, r].clone().requires_grad_()
+        optimiser = torch.optim.SGD([at], lr=0.02, **options)
+        for _ in range(20):
+            optimiser.zero_grad()
+            (vmap(problem.model, in_dims=(None, 0))(at, problem.inputs) - problem.labels).square().mean().backward()
+            optimiser.step()
+        torch.testing.assert_close(state.theta[:, r], at.detach(), rtol=1e-12, atol=1e-12)  # other order of the sums
+
+
+@pytest.mark.parametrize("options", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_compiled_steps_with_a_velocity_equal_eager_steps(options):
+    problem, theta = softplus_place()
+    state = State(start(theta, 8), 0)
+    compiled = Ensemble(problem, as_rule(options), 8, 2).advanced(state, STEPS)
+    plain = eager(problem, as_rule(options), 8, 2).advanced(state, STEPS)
+    torch.testing.assert_close(compiled.theta, plain.theta, rtol=1e-12, atol=1e-12)  # other order of the same sums
+
+
+def test_a_velocity_is_kept_over_a_stop():
+    problem, theta = tanh_place()
+    ensemble = eager(problem, as_rule(OPTIMISERS["nesterov"]), 4, 0)
+    whole = ensemble.advanced(State(start(theta, 4), 0), STEPS)
+    halves = ensemble.advanced(ensemble.advanced(State(start(theta, 4), 0), 7), STEPS - 7)
+    assert torch.equal(whole.theta, halves.theta)
+    assert whole.velocity is not None
+    assert halves.velocity is not None
+    assert torch.equal(whole.velocity, halves.velocity)
+    assert float(whole.velocity.abs().min()) > 0
+
+
+def test_a_velocity_without_momentum_is_refused():
+    problem, theta = tanh_place()
+    with pytest.raises(ValueError, match=r"velocity goes with momentum .* got \[12, 4\] with momentum 0"):
+        eager(problem, RULES["full"], 4, 0).advanced(State(start(theta, 4), 0, start(theta, 4)), 1)
+
+
+def listener(num_data: int) -> Problem:
+    return Problem(linear_model, torch.eye(num_data, dtype=torch.float64), torch.ones(num_data, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("num_data", "batch_size"), [(6, 2), (6, 3), (5, 1), (4, 4), (130, 1)])
+def test_each_epoch_of_reshuffled_steps_draws_every_data_point_once(num_data, batch_size):
+    ensemble = eager(listener(num_data), UpdateRule(1.0, 0.0, "reshuffle", batch_size), 4, 0)
+    per_epoch = num_data // batch_size
+    num_steps = STEPS_PER_BLOCK // per_epoch * per_epoch + 2 * per_epoch  # into the second step block
+    counts = torch.stack([heard(ensemble, step)[0] for step in range(num_steps)]) * batch_size
+    torch.testing.assert_close(counts.sum(1), torch.full_like(counts[:, 0], batch_size))
+    epochs = counts.unflatten(0, (-1, per_epoch))
+    torch.testing.assert_close(epochs.sum(1), torch.ones_like(epochs[:, 0]))
+    assert num_data == batch_size or not torch.equal(epochs[0], epochs[1])
+
+
+def test_orders_of_an_epoch_are_the_same_for_any_other_blocks():
+    problem = listener(6)
+    rule = UpdateRule(0.5, 0.0, "reshuffle", 2)
+    zero = torch.zeros(6, 512, dtype=torch.float64)
+    both = eager(problem, rule, 512, 0).advanced(State(zero, 0), 4).theta
+    second = eager(problem, rule, 256, 0, first_block=1).advanced(State(zero[:, :256], 0), 4).theta
+    assert torch.equal(both[:, 256:], second)
+    assert not torch.equal(both[:, :256], second)
+
+
+def test_a_batch_that_does_not_divide_the_data_cannot_be_reshuffled():
+    with pytest.raises(ValueError, match=r"batch_size must divide the number of data points, 6, .* got 4"):
+        Ensemble(listener(6), UpdateRule(0.5, 0.0, "reshuffle", 4), 4, 0)

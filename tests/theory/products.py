@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from theory.averages import NOISE
 from theory.index_algebra import Expr, Factor, H, Head
-from theory.stationary_covariance import S
+from theory.second_moments import S
 from theory.update_expansion import X
 
 A = Head("A", rank=2, symmetric=False)

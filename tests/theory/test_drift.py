@@ -9,10 +9,12 @@ from tests.models import Place
 from tests.oracles import all_batches, fixed_point, increments, lyapunov, regulariser, relative_error, tangent
 from theory.derivation import DERIVATIONS, derivation
 from theory.drift import Drift, derive, projected, simplified
+from theory.gamma_chain import GAMMA_EIGENVALUE
 from theory.index_algebra import ZERO, H
 from theory.regulariser import REG
 from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, kappa
-from theory.stationary_covariance import GAMMA_EIGENVALUE, RANGE, TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, TANGENT
 from verify.lowering.expression import lower
 from verify.lowering.stationary_covariance import covariance_matrix
 

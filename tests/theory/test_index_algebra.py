@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.theory.products import A, expressions
 from theory.index_algebra import DELTA, ZERO, Expr, Factor, H, Head, Space
-from theory.stationary_covariance import S
+from theory.second_moments import S
 from theory.update_expansion import X
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)

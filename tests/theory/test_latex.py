@@ -6,7 +6,8 @@ import sympy as sp
 from theory.drift import derive
 from theory.index_algebra import DELTA, ZERO, Expr, H
 from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, Rule
-from theory.stationary_covariance import TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import TANGENT
 from theory.update_expansion import X
 
 QUARTIC = RESIDUAL**2 + RESIDUAL**4 / 10

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import sympy as sp
 
+from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
+from theory.gamma_chain import eigenvalue, scalar_equation
 from theory.rule import ETA, SIGMA, SMALL_LR, B, N, Rule
-from theory.stationary_covariance import COVARIANCE_EIGENVALUE as COVARIANCE
-from theory.stationary_covariance import GAMMA_EIGENVALUE as GAMMA
-from theory.stationary_covariance import covariance_equation, scalar_equation
+from theory.second_moments import S
+from theory.stationary_covariance import covariance_equations
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, MeasuredClaim, Source
 from verify.covariance_claim import CovarianceExperiment, covariance_ratio, covariance_ratio_at_zero_lr
@@ -17,6 +18,7 @@ from verify.estimate import Array
 from verify.experiment import World
 from verify.lowering.rule import RuleChoice
 
+COVARIANCE = eigenvalue(S)
 RECURSION = {
     STATED: (1 - 4 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
     "slow-reversion": (1 - 2 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
@@ -27,7 +29,7 @@ RECURSION = {
 
 def check_recursion(variant: str) -> Exact:
     """Compare a recursion for theta_j^2 with the derived one, single-sample steps, leading order in eta."""
-    equation = scalar_equation(covariance_equation(Rule(), SMALL_LR))
+    equation = scalar_equation(covariance_equations(Rule(), SMALL_LR)[S])
     if equation is None:
         raise ArithmeticError("the derived equation is no function of Gamma")
     derived = sp.expand(COVARIANCE + equation.subs(B, 1))

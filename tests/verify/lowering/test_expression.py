@@ -11,7 +11,8 @@ from tests.oracles import gradients, regulariser, relative_error, tangent
 from theory.index_algebra import DELTA, ZERO, Expr, H, Head
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, B, N
-from theory.stationary_covariance import RANGE, TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering.expression import lower, model_derivative, number
 
