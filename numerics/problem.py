@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, vmap
+from torch.func import grad, vmap
 
 Model = Callable[[Tensor, Tensor], Tensor]
 """``h(theta, x) -> scalar`` with flat ``theta`` ``[P]`` and one input ``x``."""
@@ -70,5 +70,10 @@ class Problem:
         return self.predictions(theta) - self.labels
 
     def jacobian(self, theta: Tensor) -> Tensor:
-        """Return grad h(theta, x_i), ``[N, P]``."""
-        return jacrev(self.predictions)(theta)
+        """Return grad h(theta, x_i), ``[N, P]``: one backward pass for each point, not one for each pair of them.
+
+        Raises:
+            ValueError: As `predictions`.
+        """
+        self.predictions(theta)
+        return vmap(grad(self.model), in_dims=(None, 0))(theta, self.inputs)

@@ -20,6 +20,10 @@ class NormalSpace(NamedTuple):
     eigenvalues: Tensor
     basis: Tensor
 
+    def tangent_part(self, vector: Tensor) -> Tensor:
+        """Return P v, ``[P]``, for the orthogonal projector P onto the kernel of Gamma."""
+        return vector - self.basis @ (self.basis.T @ vector)
+
 
 def normal_space(problem: Problem, theta: Tensor) -> NormalSpace:
     """Return the range of Gamma at theta, largest eigenvalue first.
@@ -103,7 +107,7 @@ def minimum_along(
     """
     norm = float("inf")
     for step in range(max_steps + 1):
-        along = tangent_projector(problem, theta) @ gradient(theta)
+        along = normal_space(problem, theta).tangent_part(gradient(theta))
         norm = float(along.norm())
         if norm <= tolerance:
             return theta

@@ -40,7 +40,7 @@ class CovarianceExperiment(PlacedExperiment):
         values = self.choice.values(problem, lr)
         gamma, basis = normal_space(problem, theta)
         derived = derive(self.choice.symbolic, self.scaling).covariance
-        predicted = basis.T @ covariance_matrix(derived, problem, theta, values) @ basis
+        predicted = basis.T @ covariance_matrix(derived, problem, theta, values).dense @ basis
         relaxation = max(1, round(1 / (4 * lr * float(gamma[-1]))))
         result = second_moments(
             ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world),

@@ -53,7 +53,7 @@ class DriftExperiment(PlacedExperiment):
         relaxation = 1 / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))
         num_steps = max(1, round(self.relaxations * relaxation))
         replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
-        start = covariance_matrix(derived.covariance, problem, theta, values)
+        start = covariance_matrix(derived.covariance, problem, theta, values).dense
         result = drift(replicas, theta, start, num_steps, discard=round(self.discard * relaxation))
         return Measurement(
             to_array(result.mean),

@@ -112,6 +112,12 @@ def test_normal_space_where_all_gradients_vanish_is_refused():
         normal_space(hyperbola(0.0), torch.zeros(2, dtype=torch.float64))
 
 
+def test_the_tangent_part_of_a_vector_is_its_projection(place):
+    vector = normal(40, len(place.theta))
+    expected = tangent_projector(*place) @ vector
+    torch.testing.assert_close(normal_space(*place).tangent_part(vector), expected, rtol=0, atol=1e-14)
+
+
 def test_more_data_than_parameters_leave_no_tangent_space():
     problem, theta = interpolated(tanh_network(1, 1), normal(0, 5, 1), normal(1, 3))
     assert float(tangent_projector(problem, theta).abs().max()) < 1e-12

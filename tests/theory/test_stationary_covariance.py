@@ -132,7 +132,7 @@ def test_covariance_at_fixed_learning_rate_is_the_fixed_point_of_all_steps(place
     lr = learning_rate(problem, theta)
     derived = stationary_covariance(Rule(sampling=sampling, noise=LabelNoise(sharing)), SMALL_NOISE)
     batches = all_batches(problem.num_data, batch_size, sharing, STD)
-    actual = covariance_matrix(derived, problem, theta, numbers(problem, lr, batch_size))
+    actual = covariance_matrix(derived, problem, theta, numbers(problem, lr, batch_size)).dense
     assert relative_error(actual, fixed_point(problem, theta, batches, lr)) < TOLERANCE
 
 
@@ -146,7 +146,7 @@ def test_covariance_for_small_learning_rates_solves_the_lyapunov_equation(place,
     symbolic, elementwise = loss
     derived = stationary_covariance(Rule(symbolic, sampling, LabelNoise(sharing)), SMALL_LR)
     batches = all_batches(problem.num_data, batch_size, sharing, STD)
-    actual = covariance_matrix(derived, problem, theta, numbers(problem, 0.01, batch_size))
+    actual = covariance_matrix(derived, problem, theta, numbers(problem, 0.01, batch_size)).dense
     assert relative_error(actual, lyapunov(problem, theta, batches, 0.01, elementwise)) < TOLERANCE
 
 
@@ -155,5 +155,5 @@ def test_the_fixed_point_tells_iid_steps_from_full_batches(place):
     lr = learning_rate(problem, theta)
     derived = stationary_covariance(Rule(), SMALL_NOISE)
     batches = all_batches(problem.num_data, None, "independent", STD)
-    actual = covariance_matrix(derived, problem, theta, numbers(problem, lr, problem.num_data))
+    actual = covariance_matrix(derived, problem, theta, numbers(problem, lr, problem.num_data)).dense
     assert relative_error(actual, fixed_point(problem, theta, batches, lr)) > 1e-3

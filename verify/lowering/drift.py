@@ -9,7 +9,7 @@ from torch import Tensor
 
 from numerics.problem import Problem
 from numerics.slow_flow import slow_flow
-from numerics.zero_loss_manifold import require_zero_loss, tangent_projector
+from numerics.zero_loss_manifold import normal_space, require_zero_loss
 from theory.drift import Drift
 from theory.stationary_covariance import S
 from verify.lowering.expression import lower
@@ -39,5 +39,5 @@ def mean_drift(
     require_zero_loss(problem, theta)
     require_stable(derived.rule, problem, theta, choice.values(problem, lr))
     end = slow_flow(problem, drift_field(derived, choice, problem, lr), theta, num_steps)
-    displacement = tangent_projector(problem, theta) @ (end - theta)
+    displacement = normal_space(problem, theta).tangent_part(end - theta)
     return torch.as_tensor(displacement / num_steps)

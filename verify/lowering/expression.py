@@ -16,6 +16,7 @@ from numerics.zero_loss_manifold import normal_space, tangent_projector
 from theory.index_algebra import DELTA, Expr, H, Head, Index, Product
 from theory.rule import N
 from theory.stationary_covariance import RANGE, TANGENT
+from verify.lowering.low_rank import LowRank
 
 
 def lower(
@@ -25,7 +26,7 @@ def lower(
     *,
     indices: str = "",
     values: Mapping[sp.Symbol, float] | None = None,
-    tensors: Mapping[Head, Tensor] | None = None,
+    tensors: Mapping[Head, Tensor | LowRank] | None = None,
 ) -> Tensor:
     """Return the value of an expression at theta, an axis of length P for each free index.
 
@@ -35,20 +36,42 @@ def lower(
         theta: Parameters, ``[P]``.
         indices: The free indices in the order of the result's axes, one letter each.
         values: Numbers for the coefficients' symbols; ``n`` is taken from the problem.
-        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``;
-            symmetric where the head is.
+        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``,
+            which may be given as a `LowRank`.
 
     Raises:
-        ValueError: If a free index, a symbol or a head has no value.
+        ValueError: If a free index, a symbol or a head has no value, or a symmetric head's tensor is not symmetric.
     """
     if expr and (set(indices) != expr.free_indices or len(set(indices)) != len(indices)):
         raise ValueError(f"indices must name the free indices {sorted(expr.free_indices)}, got {indices!r}")
     numbers = {N: problem.num_data} | dict(values or {})
-    heads = _Heads(problem, theta, dict(tensors or {}))
+    given = dict(tensors or {})
+    for head, tensor in given.items():
+        require_symmetric(head, tensor)
+    heads = _Heads(problem, theta, given)
     result = torch.zeros([len(theta)] * len(indices), dtype=theta.dtype, device=theta.device)
     for product, coefficient in expr.terms:
         result = result + number(coefficient, numbers) * _contracted(product, indices, heads)
     return result
+
+
+def require_symmetric(head: Head, tensor: Tensor | LowRank) -> None:
+    """Check that the tensor given for a symmetric head is symmetric, up to the rounding of a long sum.
+
+    Raises:
+        ValueError: If not; the message shows the difference.
+    """
+    matrix = tensor.core if isinstance(tensor, LowRank) else tensor
+    if not head.symmetric:
+        return
+    allowed = 1e3 * torch.finfo(matrix.dtype).eps * float(matrix.abs().max())
+    for axis in range(matrix.ndim - 1):
+        asymmetry = float((matrix - matrix.transpose(axis, axis + 1)).abs().max())
+        if not asymmetry <= allowed:
+            raise ValueError(
+                f"tensors must give head {head.name!r} a symmetric tensor, got one that differs from its transpose by "
+                f"{asymmetry:.2e}; give (A + A.T) / 2, or declare the head with symmetric=False"
+            )
 
 
 def number(coefficient: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
@@ -71,8 +94,9 @@ def _compiled(coefficient: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[
 class _Heads:
     """The tensors that heads stand for at one point; derivatives of the model are computed once."""
 
-    def __init__(self, problem: Problem, theta: Tensor, given: dict[Head, Tensor]) -> None:
-        self.problem, self.theta, self.known = problem, theta, dict(given)
+    def __init__(self, problem: Problem, theta: Tensor, given: dict[Head, Tensor | LowRank]) -> None:
+        self.problem, self.theta = problem, theta
+        self.known = {head: t.dense if isinstance(t, LowRank) else t for head, t in given.items()}
         self.derivatives: dict[int, Tensor] = {}
 
     def tensor(self, head: Head, rank: int) -> Tensor:

@@ -15,6 +15,7 @@ from theory.second_moments import S
 from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering.expression import lower, model_derivative, number
+from verify.lowering.low_rank import LowRank
 
 ROUNDING = 1e-12
 """Relative; the sums have fewer than 1e4 terms of O(1), each rounded at 1e-16, in an order that einsum chooses."""
@@ -141,3 +142,18 @@ def test_number_evaluates_a_coefficient_at_the_values():
 def test_number_names_every_symbol_without_a_value():
     with pytest.raises(ValueError, match=r"values lacks \['B', 'eta'\]"):
         number(ETA * SIGMA / B, {SIGMA: 1.0})
+
+
+def test_a_tensor_that_is_not_symmetric_is_refused_for_a_symmetric_head(place):
+    matrix = normal(4, len(place.theta), len(place.theta))
+    with pytest.raises(ValueError, match="tensors must give head 'S' a symmetric tensor, got one that differs"):
+        lower(S("i", "j"), *place, indices="ij", tensors={S: matrix})
+    with pytest.raises(ValueError, match="head 'S'"):
+        lower(S("i", "j"), *place, indices="ij", tensors={S: LowRank(matrix, matrix)})
+    lower(S("i", "j"), *place, indices="ij", tensors={S: matrix @ matrix.T})  # symmetric up to rounding
+
+
+def test_a_low_rank_tensor_stands_for_its_dense_form(place):
+    basis, core = torch.linalg.qr(normal(5, len(place.theta), 2)).Q, torch.tensor([[2.0, 1.0], [1.0, 3.0]]).double()
+    lowered = lower(S("i", "j"), *place, indices="ij", tensors={S: LowRank(basis, core)})
+    assert relative_error(lowered, basis @ core @ basis.T) < ROUNDING

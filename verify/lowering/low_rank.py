@@ -1,0 +1,19 @@
+"""A symmetric matrix on the parameters that acts on a subspace of few dimensions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class LowRank(NamedTuple):
+    """V C V^T with orthonormal columns V ``[P, r]``, the basis, and a symmetric matrix C ``[r, r]``, the core."""
+
+    basis: Tensor
+    core: Tensor
+
+    @property
+    def dense(self) -> Tensor:
+        """The matrix itself, ``[P, P]``."""
+        return self.basis @ self.core @ self.basis.T
