@@ -18,7 +18,7 @@ from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import PlacedExperiment, World, ensemble, placed, to_array
 from verify.fit import fit
 from verify.lowering.drift import mean_drift
-from verify.lowering.stationary_covariance import covariance_matrix
+from verify.lowering.stationary_covariance import state_root
 
 MARGIN = 0.01
 WHY_MARGIN = (
@@ -53,7 +53,7 @@ class DriftExperiment(PlacedExperiment):
         relaxation = 1 / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))
         num_steps = max(1, round(self.relaxations * relaxation))
         replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
-        start = covariance_matrix(derived.covariance, problem, theta, values).dense
+        start = state_root(derived.covariance, problem, theta, values)
         result = drift(replicas, theta, start, num_steps, discard=round(self.discard * relaxation))
         return Measurement(
             to_array(result.mean),

@@ -19,7 +19,7 @@ from verify.estimate import Measurement
 from verify.experiment import World, ensemble, placed, to_array
 from verify.lowering.drift import mean_drift
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import stability_limit
+from verify.lowering.stability import stability_limit
 
 LRS = (0.02, 0.015, 0.01, 0.0075, 0.005)
 PREDICTED = np.array([3.0, 0.0, -4.0, 0.0])  # length 5

@@ -11,10 +11,11 @@ from numerics.problem import Problem
 from numerics.slow_flow import slow_flow
 from numerics.zero_loss_manifold import normal_space, require_zero_loss
 from theory.drift import Drift
-from theory.stationary_covariance import S
+from theory.second_moments import S
 from verify.lowering.expression import lower
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import covariance_matrix, require_stable
+from verify.lowering.stability import require_stable
+from verify.lowering.stationary_covariance import covariance_matrix
 
 
 def drift_field(derived: Drift, choice: RuleChoice, problem: Problem, lr: float) -> Callable[[Tensor], Tensor]:

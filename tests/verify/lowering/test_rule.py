@@ -62,7 +62,7 @@ def test_a_loss_that_is_no_polynomial_of_numbers_raises():
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        ({"sampling": "reshuffled"}, "sampling must be 'full' or 'iid'"),
+        ({"sampling": "reshuffled"}, "sampling must be 'full', 'iid' or 'reshuffle'"),
         ({"sampling": "iid"}, "batch_size goes with sampling='iid'"),
         ({"batch_size": 2}, "batch_size goes with sampling='iid'"),
         ({"sharing": "partly"}, "sharing must be 'independent' or 'shared'"),
