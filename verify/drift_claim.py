@@ -76,20 +76,24 @@ class DriftExperiment(PlacedExperiment):
 
 
 class Deviation(NamedTuple):
-    """Measured minus predicted drift in units of a given size: components ``[lrs, K]`` and their standard errors.
+    """Measured minus predicted drift in units of a given size: components ``[points, K]`` and their standard errors.
 
     The first component lies along the given direction, the others along an orthonormal basis of the other tangent
-    directions.
+    directions. ``small`` ``[points]`` is the parameter that tends to 0, the learning rate as a rule.
     """
 
-    lrs: Array
+    small: Array
     components: Array
     standard_errors: Array
     num_samples: int
 
 
 def deviation(
-    measurements: Mapping[str, Measurement], formula: str, along: str, size: Callable[[Measurement], float]
+    measurements: Mapping[str, Measurement],
+    formula: str,
+    along: str,
+    size: Callable[[Measurement], float],
+    small: str = "lr",
 ) -> Deviation:
     """Return the deviation of the measured drift from one formula, by increasing learning rate.
 
@@ -98,24 +102,25 @@ def deviation(
         formula: Which prediction to compare with.
         along: The prediction whose direction comes first.
         size: The unit at each learning rate.
+        small: The series that holds the small parameter, if it is another one.
     """
-    records = sorted(measurements.values(), key=lambda record: float(record.series["lr"]))
+    records = sorted(measurements.values(), key=lambda record: float(record.series[small]))
     first = records[0].predictions[along] / np.linalg.norm(records[0].predictions[along])
     basis = np.column_stack([first, other_directions(records[0].series["tangent"], first)])
     sizes = np.array([size(record) for record in records])[:, None]
     components = np.array([basis.T @ (record.mean - record.predictions[formula]) for record in records])
     variances = np.array([np.einsum("pk,pq,qk->k", basis, record.covariance, basis) for record in records])
-    lrs = np.array([float(record.series["lr"]) for record in records])
+    smalls = np.array([float(record.series[small]) for record in records])
     total = sum(record.num_samples for record in records)
-    return Deviation(lrs, components / sizes, np.sqrt(variances) / sizes, total)
+    return Deviation(smalls, components / sizes, np.sqrt(variances) / sizes, total)
 
 
 def at_zero_lr(found: Deviation, offset: float, degree: int = 1) -> Estimate:
-    """Return a deviation extrapolated to learning rate 0 by a polynomial, a line unless another degree is given.
+    """Return a deviation extrapolated to small parameter 0 by a polynomial, a line unless another degree is given.
 
     The first value and its target are raised by ``offset``.
     """
-    first = fit(found.lrs, offset + found.components[:, 0], found.standard_errors[:, 0], degree=degree)
+    first = fit(found.small, offset + found.components[:, 0], found.standard_errors[:, 0], degree=degree)
     sideways = first.weights @ found.components[:, 1:]
     errors = np.sqrt(first.weights**2 @ found.standard_errors[:, 1:] ** 2)
     return Estimate(
@@ -124,10 +129,10 @@ def at_zero_lr(found: Deviation, offset: float, degree: int = 1) -> Estimate:
         np.concatenate([[offset], np.zeros(len(sideways))]),
         found.num_samples,
         misfit=first.p_value,
-        note=f"slope {first.coefficients[1]:+.2f} +- {first.standard_errors[1]:.2f} per unit lr; "
+        note=f"slope {first.coefficients[1]:+.2f} +- {first.standard_errors[1]:.2f} per unit; "
         f"largest sideways component {np.abs(sideways).max(initial=0):.4f}",
         series={
-            "lr": found.lrs,
+            "lr": found.small,
             "ratio": offset + found.components[:, 0],
             "standard_error": found.standard_errors[:, 0],
             "fit": first.coefficients,

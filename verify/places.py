@@ -36,6 +36,13 @@ def tanh() -> tuple[Problem, Tensor]:
     return interpolated(tanh_network(2, 8), inputs, 0.8 * _normal(generator, 32))
 
 
+def small_tanh() -> tuple[Problem, Tensor]:
+    """A tanh network with P = 12, N = 2 and a strong drift; eigenvalues of Gamma 1.72, 1.31."""
+    generator = torch.Generator().manual_seed(223)
+    inputs = _normal(generator, 2, 2)
+    return interpolated(tanh_network(2, 3), inputs, 0.8 * _normal(generator, 12))
+
+
 def quadratic() -> tuple[Problem, Tensor]:
     """A quadratic network with P = 20, N = 4; eigenvalues of Gamma 8.5, 3.3, 2.0, 1.2."""
     generator = torch.Generator().manual_seed(147)
