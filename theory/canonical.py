@@ -65,7 +65,9 @@ def _canonical_component(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
         free = [(slot, i) for slot, i in enumerate(factor.indices) if isinstance(i, str)]
         named = sorted((0 if factor.head.symmetric else slot, i) for slot, i in free)
         label = factor.label if isinstance(factor.label, str) else ""
-        colours[vertex] = ("factor", factor.head.name, factor.head.symmetric, len(factor.indices), label, tuple(named))
+        head = factor.head
+        shape = (head.name, head.symmetric, len(factor.indices), label, tuple(named), head.sort_key)
+        colours[vertex] = ("factor", *shape)
         for slot, i in enumerate(factor.indices):
             if isinstance(i, int):
                 space = factor.head.space(slot).name
