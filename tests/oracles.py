@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 import torch
@@ -26,10 +26,13 @@ class Batches(NamedTuple):
     noise: Tensor
 
 
-def all_batches(num_data: int, batch_size: int | None, sharing: str, std: float) -> Batches:
+def all_batches(
+    num_data: int, batch_size: int | None, sharing: str, std: float, *, replacement: bool = True
+) -> Batches:
     """Return every batch with noise of +-std; ``batch_size`` None stands for the full batch."""
     size = batch_size or num_data
-    choices = [tuple(range(num_data))] if batch_size is None else list(product(range(num_data), repeat=size))
+    drawn = product(range(num_data), repeat=size) if replacement else permutations(range(num_data), size)
+    choices = [tuple(range(num_data))] if batch_size is None else list(drawn)
     signs = list(product([-std, std], repeat=size)) if sharing == "independent" else [(-std,) * size, (std,) * size]
     pairs = list(product(choices, signs))
     return Batches(torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs], dtype=torch.float64))

@@ -15,13 +15,11 @@ import sympy as sp
 
 from theory.averages import NOISE, SHARED_NOISE, average
 from theory.derivation import derivation
-from theory.index_algebra import ZERO, Expr, Factor, H, Head
+from theory.index_algebra import THETA, ZERO, Expr, Factor, H, Head
 from theory.rule import DECAY, ETA, RESIDUAL, Rule
 
 X = Head("x", rank=1, derivative="constant")
 """x = theta - theta*."""
-THETA = Head("theta", rank=1, derivative="delta")
-"""theta*, where it occurs outside h: d theta_j / d theta_k is the Kronecker delta."""
 
 
 def num_displacements(product: tuple[Factor, ...]) -> int:

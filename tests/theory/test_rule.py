@@ -1,7 +1,7 @@
 import pytest
 import sympy as sp
 
-from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
+from theory.rule import DECAY, ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
 
 
 def test_cumulants_of_symmetric_noise():
@@ -26,22 +26,26 @@ def test_loss_that_is_no_polynomial_with_numbers_is_refused(loss):
 
 
 def test_unknown_sampling_is_refused():
-    with pytest.raises(ValueError, match="sampling must be 'full' or 'iid', got 'reshuffle'"):
-        Rule(sampling="reshuffle")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="sampling must be 'full', 'iid' or 'reshuffle', got 'cyclic'"):
+        Rule(sampling="cyclic")  # type: ignore[arg-type]
 
 
 def test_small_learning_rate_counts_eta_twice_and_noise_not():
-    assert SMALL_LR.order(ETA**2 * SIGMA**2, 1) == {5: ETA**2 * SIGMA**2}
+    assert SMALL_LR.parts(ETA**2 * SIGMA**2) == {4: ETA**2 * SIGMA**2}
 
 
 def test_small_noise_counts_cumulants_by_their_order():
-    parts = SMALL_NOISE.order(ETA * SIGMA**2 + ETA**3 * kappa(4), 2, 1)
-    assert parts == {5: ETA * SIGMA**2, 7: ETA**3 * kappa(4)}
+    parts = SMALL_NOISE.parts(ETA * SIGMA**2 + ETA**3 * kappa(4))
+    assert parts == {2: ETA * SIGMA**2, 4: ETA**3 * kappa(4)}
 
 
-def test_order_of_a_term_adds_displacements_noises_and_powers():
-    scaling = Scaling("test", lr=3, displacement=5, noise=7)
-    assert scaling.order(ETA**2, 1, 1) == {3 * 2 + 5 + 7: ETA**2}
+def test_the_order_of_a_coefficient_adds_up_over_its_symbols():
+    scaling = Scaling("test", lr=3, displacement=5, noise=7, decay=11)
+    assert scaling.parts(ETA**2 * SIGMA * DECAY) == {3 * 2 + 7 + 11: ETA**2 * SIGMA * DECAY}
+
+
+def test_the_drift_is_a_step_of_second_order_in_the_displacement():
+    assert (SMALL_LR.drift, SMALL_NOISE.drift) == (4, 2)
 
 
 def test_unknown_sharing_of_the_noise_is_refused():

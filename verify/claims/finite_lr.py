@@ -121,7 +121,7 @@ CLAIMS = (
     MeasuredClaim(
         id="finite-lr.drift",
         title="Drift at eta lambda_max = .5, 1, 1.5, tanh network (P = 12, N = 2)",
-        statement="At each of the learning rates, measured over derived drift tends to 1, and to 0 in every other tangent "
+        statement="At each of these rates, measured over derived drift tends to 1, and to 0 in every other tangent "
         "direction, as the noise tends to 0.",
         source=SOURCE,
         hypotheses=("zero training error at theta*", "independent label noise", "full batches"),

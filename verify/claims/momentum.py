@@ -68,8 +68,8 @@ class WithMomentum(DriftExperiment):
 
 BETA_MEASURED = 0.8
 STATEMENT = (
-    "From a stationary start the mean displacement per step along the zero-loss manifold, in units of the derived drift, "
-    "tends to 1 along that drift and to 0 in every other tangent direction as eta -> 0."
+    "Measured over derived drift tends to 1, and to 0 in every other tangent direction, as eta -> 0, from a stationary "
+    "start of displacement and velocity."
 )
 
 

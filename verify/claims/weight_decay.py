@@ -9,9 +9,9 @@ from torch import Tensor
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import tangent_projector
 from theory.drift import derive
+from theory.index_algebra import THETA
 from theory.regulariser import REG
 from theory.rule import DECAY, ETA, SIGMA, SMALL_LR, B, Rule
-from theory.update_expansion import THETA
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
 from verify.drift_claim import DriftExperiment, drift_claim

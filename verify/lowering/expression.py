@@ -13,7 +13,7 @@ from torch.func import jacfwd, jacrev
 
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import normal_space, tangent_projector
-from theory.index_algebra import DELTA, Expr, H, Head, Index, Product
+from theory.index_algebra import DELTA, THETA, Expr, H, Head, Index, Product
 from theory.rule import N
 from theory.stationary_covariance import RANGE, TANGENT
 from verify.lowering.low_rank import LowRank
@@ -36,7 +36,7 @@ def lower(
         theta: Parameters, ``[P]``.
         indices: The free indices in the order of the result's axes, one letter each.
         values: Numbers for the coefficients' symbols; ``n`` is taken from the problem.
-        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``,
+        tensors: Tensors for heads other than h, theta, deltas and projectors, for example x ``[P]`` or S ``[P, P]``,
             which may be given as a `LowRank`.
 
     Raises:
@@ -108,6 +108,8 @@ class _Heads:
         if head not in self.known:
             if head == DELTA:
                 self.known[head] = torch.eye(len(self.theta), dtype=self.theta.dtype, device=self.theta.device)
+            elif head == THETA:
+                self.known[head] = self.theta
             elif head == TANGENT:
                 self.known[head] = tangent_projector(self.problem, self.theta)
             elif head == RANGE:
