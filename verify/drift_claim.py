@@ -52,14 +52,18 @@ class DriftExperiment(PlacedExperiment):
         derived = derive(self.choice.symbolic, self.scaling)
         relaxation = 1 / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))
         num_steps = max(1, round(self.relaxations * relaxation))
+        discard = round(self.discard * relaxation)
         replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
         start = state_root(derived.covariance, problem, theta, values)
-        result = drift(replicas, theta, start, num_steps, discard=round(self.discard * relaxation))
+        if not replicas.rule.momentum:  # a world without the stated rule's velocity
+            start = start[: len(theta)]
+        result = drift(replicas, theta, start, num_steps, discard=discard)
+        predicted = mean_drift(derived, self.choice, problem, theta, lr, num_steps, discard=discard)
         return Measurement(
             to_array(result.mean),
             to_array(result.covariance),
             result.num_samples,
-            self.predictions(mean_drift(derived, self.choice, problem, theta, lr, num_steps), problem, theta, lr),
+            self.predictions(predicted, problem, theta, lr),
             {"lr": np.array(lr), "tangent": to_array(tangent_projector(problem, theta))},
         )
 

@@ -132,6 +132,7 @@ CLAIMS = (
             choice=RuleChoice(),
             lrs=rates(places.small_tanh, 0.5, 1.0, 1.5),
             num_replicas=65536,
+            relaxations=24.0,
             noise_stds=(0.08, 0.06, 0.04, 0.02),
         ),
         estimate=ratio_at_zero_noise,

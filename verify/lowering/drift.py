@@ -30,15 +30,19 @@ def drift_field(derived: Drift, choice: RuleChoice, problem: Problem, lr: float)
 
 
 def mean_drift(
-    derived: Drift, choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, num_steps: int
+    derived: Drift, choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, num_steps: int, *, discard: int = 0
 ) -> Tensor:
-    """Return P(theta*) (theta_T - theta*) / T along the slow flow: the derived drift averaged over a window, ``[P]``.
+    """Return the derived drift averaged along the slow flow from theta*, ``[P]``, tangent at theta*.
+
+    The average is over ``num_steps`` steps after the first ``discard``.
 
     Raises:
         ValueError: If theta* has training error, or the learning rate is above the limit of stability.
     """
     require_zero_loss(problem, theta)
     require_stable(derived.rule, problem, theta, choice.values(problem, lr))
-    end = slow_flow(problem, drift_field(derived, choice, problem, lr), theta, num_steps)
-    displacement = normal_space(problem, theta).tangent_part(end - theta)
+    field = drift_field(derived, choice, problem, lr)
+    begin = slow_flow(problem, field, theta, discard) if discard else theta
+    end = slow_flow(problem, field, begin, num_steps)
+    displacement = normal_space(problem, theta).tangent_part(end - begin)
     return torch.as_tensor(displacement / num_steps)

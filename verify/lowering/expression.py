@@ -78,12 +78,16 @@ def number(coefficient: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     """Return a coefficient as a float.
 
     Raises:
-        ValueError: If a symbol has no value.
+        ValueError: If a symbol has no value, or the coefficient has a pole there.
     """
     symbols = tuple(sorted(coefficient.atoms(sp.Symbol), key=str))
     if missing := set(symbols) - set(values):
         raise ValueError(f"values lacks {sorted(map(str, missing))}, needed by the coefficient {coefficient}")
-    return float(_compiled(coefficient, symbols)(*(values[s] for s in symbols)))
+    try:
+        return float(_compiled(coefficient, symbols)(*(values[s] for s in symbols)))
+    except ZeroDivisionError:
+        at = ", ".join(f"{s} = {values[s]}" for s in symbols)
+        raise ValueError(f"the coefficient {coefficient} has a pole at {at}; averages of k draws need n >= k") from None
 
 
 @lru_cache(maxsize=10_000)
