@@ -133,7 +133,7 @@ CLAIMS = (
             lrs=rates(places.small_tanh, 0.5, 1.0, 1.5),
             num_replicas=65536,
             relaxations=24.0,
-            noise_stds=(0.08, 0.06, 0.04, 0.02),
+            noise_stds=(0.02, 0.015, 0.01, 0.005),
         ),
         estimate=ratio_at_zero_noise,
         controls=(
