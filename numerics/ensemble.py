@@ -112,6 +112,7 @@ class Ensemble:
         problem, rule = self.problem, self.rule
         lr, std = (torch.tensor(value, dtype=theta.dtype, device=theta.device) for value in (rule.lr, rule.noise_std))
         clock = torch.arange(STEPS_PER_BLOCK, device=theta.device)
+        zero_sum = rule.noise_in_time == "zero-sum"
         one_step = step_function(problem.model, rule.noise, rule.loss, rule.sampling)
         if self.compiled:
             shapes = (theta.shape, problem.inputs.shape, rule.batch_size, rule.sharing, theta.dtype, theta.device)
@@ -121,7 +122,9 @@ class Ensemble:
             noise, draws = self._randomness(number, blocks, theta.device)
             last = min(STEPS_PER_BLOCK, first + end - step)
             for place in range(first, last):
-                theta = one_step(theta, noise, draws, clock[place], lr, std, problem.inputs, problem.labels)
+                repeats = zero_sum and place % 2  # the noise of the step before, with the other sign
+                scale, moment = (-std, clock[place - 1]) if repeats else (std, clock[place])
+                theta = one_step(theta, noise, draws, moment, lr, scale, problem.inputs, problem.labels)
             step += last - first
         return theta
 

@@ -25,6 +25,8 @@ class UpdateRule:
         noise: The law of z (mean 0, variance 1).
         sharing: ``independent`` noise for every drawn label, or one value ``shared`` by the batch.
         loss: Per-sample loss of the residual, elementwise; the paper's is the square, factor 2 of its derivative kept.
+        noise_in_time: ``white``: fresh noise in every step; ``zero-sum``, for full batches: an odd step (counted
+            from 0) sees the noise of the step before it with the other sign.
     """
 
     lr: float
@@ -34,6 +36,7 @@ class UpdateRule:
     noise: NoiseLaw = RADEMACHER
     sharing: Literal["independent", "shared"] = "independent"
     loss: Callable[[Tensor], Tensor] = torch.square
+    noise_in_time: Literal["white", "zero-sum"] = "white"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lr) and self.lr > 0):
@@ -44,6 +47,10 @@ class UpdateRule:
             raise ValueError(f"sampling must be 'full' or 'iid', got {self.sampling!r}")
         if self.sharing not in ("independent", "shared"):
             raise ValueError(f"sharing must be 'independent' or 'shared', got {self.sharing!r}")
+        if self.noise_in_time not in ("white", "zero-sum"):
+            raise ValueError(f"noise_in_time must be 'white' or 'zero-sum', got {self.noise_in_time!r}")
+        if self.noise_in_time == "zero-sum" and self.sampling != "full":
+            raise ValueError(f"noise_in_time='zero-sum' goes with sampling='full' only, got {self.sampling!r}")
         if (self.sampling == "iid") != (self.batch_size is not None):
             raise ValueError(
                 f"batch_size goes with sampling='iid' and only with it, got {self.batch_size} with {self.sampling!r}"
