@@ -146,7 +146,10 @@ class Ensemble:
             noise, draws = self._randomness(number, blocks, device)
             last = min(STEPS_PER_BLOCK, first + end - step)
             for place in range(first, last):
-                packed = one_step(packed, noise, draws, clock[place], numbers, problem.inputs, problem.labels)
+                moment, at = clock[place], numbers
+                if rule.noise_in_time == "zero-sum" and place % 2:  # the noise of the step before, with the other sign
+                    moment, at = clock[place - 1], numbers._replace(noise_std=-numbers.noise_std)
+                packed = one_step(packed, noise, draws, moment, at, problem.inputs, problem.labels)
             step += last - first
         return packed
 

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 STEPS_PER_BLOCK = 64
-"""Steps that share one draw; noise is a function of (seed, replica block, step block)."""
+"""Steps that share one draw; noise is a function of (seed, replica block, step block). Even, for noise in pairs."""
 
 
 @dataclass(frozen=True)

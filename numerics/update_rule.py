@@ -41,6 +41,8 @@ class UpdateRule:
         momentum: beta in v <- beta v + D, theta <- theta + v; in [0, 1).
         momentum_kind: ``heavy-ball`` as above, or ``nesterov``: theta <- theta + D + beta v with the new v.
         weight_decay: lambda >= 0: D gains -lr lambda theta.
+        noise_in_time: ``white``: fresh noise in every step; ``zero-sum``, for full batches: an odd step (counted
+            from 0) sees the noise of the step before it with the other sign.
     """
 
     lr: float
@@ -53,6 +55,7 @@ class UpdateRule:
     momentum: float = 0.0
     momentum_kind: Literal["heavy-ball", "nesterov"] = "heavy-ball"
     weight_decay: float = 0.0
+    noise_in_time: Literal["white", "zero-sum"] = "white"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.lr) and self.lr > 0):
@@ -63,6 +66,10 @@ class UpdateRule:
             raise ValueError(f"sampling must be 'full', 'iid' or 'reshuffle', got {self.sampling!r}")
         if self.sharing not in ("independent", "shared"):
             raise ValueError(f"sharing must be 'independent' or 'shared', got {self.sharing!r}")
+        if self.noise_in_time not in ("white", "zero-sum"):
+            raise ValueError(f"noise_in_time must be 'white' or 'zero-sum', got {self.noise_in_time!r}")
+        if self.noise_in_time == "zero-sum" and self.sampling != "full":
+            raise ValueError(f"noise_in_time='zero-sum' goes with sampling='full' only, got {self.sampling!r}")
         if (self.sampling == "full") != (self.batch_size is None):
             raise ValueError(
                 f"batch_size goes with sampling='iid' or 'reshuffle' and only with them, got {self.batch_size} with "

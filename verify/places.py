@@ -65,6 +65,17 @@ def small_quadratic() -> tuple[Problem, Tensor]:
     return interpolated(quadratic_network(3, 3), inputs, 0.8 * _normal(generator, 12))
 
 
+def two_units() -> tuple[Problem, Tensor]:
+    """A quadratic network with P = 6, N = 2; eigenvalues of Gamma 55.8, 14.9.
+
+    Chosen for unlike drifts: under one noise shared by both points it points 42 degrees away from the descent on
+    |E_a grad h_a|^2 and 29 degrees away from the descent on reg.
+    """
+    generator = torch.Generator().manual_seed(600)
+    inputs = _normal(generator, 2, 2)
+    return interpolated(quadratic_network(2, 2), inputs, 0.8 * _normal(generator, 6))
+
+
 @cache
 def non_repellent() -> tuple[Problem, Tensor]:
     """The same network where reg has no gradient along the manifold: three different units, none of them dead."""

@@ -7,7 +7,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
 from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble, State
-from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, UNIFORM, continuous
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -21,6 +21,8 @@ RULES = {
     "single samples": UpdateRule(0.02, 0.5, "iid", 1),
     "pairs": UpdateRule(0.02, 0.5, "iid", 2, noise=UNIFORM),
     "pairs, shared": UpdateRule(0.02, 0.5, "iid", 2, sharing="shared"),
+    "zero-sum": UpdateRule(0.02, 0.5, noise_in_time="zero-sum"),
+    "zero-sum, gaussian, shared": UpdateRule(0.02, 0.5, noise=GAUSSIAN, sharing="shared", noise_in_time="zero-sum"),
 }
 eager = partial(Ensemble, compiled=False)
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -100,6 +102,30 @@ def test_every_step_block_has_noise_and_draws_of_its_own():
         half = torch.stack([block[kind][:, : REPLICAS_PER_BLOCK // 2].flatten() for block in blocks])
         correlation = torch.corrcoef(half) - torch.eye(3, dtype=torch.float64)
         assert float(correlation.abs().max()) < 5 / half.shape[1] ** 0.5  # 5 sigma
+
+
+@pytest.mark.parametrize("law", [RADEMACHER, GAUSSIAN, UNIFORM], ids=lambda law: law.name)
+def test_zero_sum_noise_is_white_noise_in_even_steps_and_its_negative_in_the_next(law):
+    assert STEPS_PER_BLOCK % 2 == 0  # no pair of steps straddles two blocks
+    problem, _ = tanh_place()
+    zero_sum, white = (
+        eager(problem, UpdateRule(0.02, 0.5, noise=law, noise_in_time=kind), 8, 3) for kind in ("zero-sum", "white")
+    )
+    for step in (0, 2, STEPS_PER_BLOCK - 2, STEPS_PER_BLOCK):
+        first, second = heard(zero_sum, step)[1], heard(zero_sum, step + 1)[1]
+        assert torch.equal(first, heard(white, step)[1])
+        assert torch.equal(second, -first)
+        assert not torch.equal(heard(white, step + 1)[1], -first)
+
+
+def test_two_steps_of_zero_sum_noise_bring_a_linear_model_back_to_first_order_in_the_learning_rate():
+    inputs = normal(22, 3, 5)
+    problem = Problem(linear_model, inputs, torch.zeros(3, dtype=torch.float64))
+    ensemble = eager(problem, UpdateRule(0.02, 0.5, noise_in_time="zero-sum"), 8, 1)
+    begin = State(torch.zeros(5, 8, dtype=torch.float64), 0)
+    once, twice = (ensemble.advanced(begin, steps).theta for steps in (1, 2))
+    # theta_2 = -lr (2/n) X^T X theta_1, the noise itself having cancelled
+    torch.testing.assert_close(twice, -0.02 * 2 / 3 * inputs.T @ inputs @ once, rtol=1e-12, atol=1e-15)
 
 
 def test_loss_of_the_rule_is_the_one_that_is_descended():
