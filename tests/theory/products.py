@@ -118,7 +118,7 @@ def expressions(draw: st.DrawFn) -> Expr:
 @st.composite
 def matrix_products(draw: st.DrawFn, tensor: Head, degree: int, others: tuple[Head, ...] = (TRUTH,)) -> Expr:
     """Draw a multiple of ``degree`` factors ``tensor`` and up to two others; at most one index a space is free."""
-    heads = [tensor] * degree + draw(st.lists(st.sampled_from(others), max_size=2))
+    heads = [tensor] * degree + (draw(st.lists(st.sampled_from(others), max_size=2)) if others else [])
     slots = [(place, slot) for place, head in enumerate(heads) for slot in range(head.rank or 0)]
     indices: dict[tuple[int, int], str | int] = {}
     names, dummies = iter("mnopqrs"), iter(range(20))
