@@ -31,6 +31,8 @@ class Space:
 
 
 PARAMETERS = Space("parameters", "p")
+DATA = Space("data", "n")
+"""Where labels live; an averaged label is 1/n times a sum over this space."""
 
 
 def require_name(name: str) -> None:

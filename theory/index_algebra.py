@@ -20,6 +20,7 @@ import sympy as sp
 
 from theory.canonical import canonical
 from theory.heads import (
+    DATA,
     DELTA,
     PARAMETERS,
     THETA,
@@ -35,6 +36,7 @@ from theory.heads import (
 )
 
 __all__ = [
+    "DATA",
     "DELTA",
     "PARAMETERS",
     "THETA",

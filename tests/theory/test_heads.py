@@ -3,11 +3,8 @@ import sympy as sp
 
 from theory.heads import DELTA, PARAMETERS, THETA, Factor, H, Head, Space, delta, is_delta
 from theory.index_algebra import ZERO, Expr
+from theory.matrix_sensing import COLUMNS, ROWS, U
 from theory.update_expansion import X
-
-ROWS = Space("rows", "d")
-COLUMNS = Space("columns", "r")
-U = Head("U", rank=2, symmetric=False, spaces=(ROWS, COLUMNS))
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,13 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.theory.products import A, expressions
+from tests.theory.products import A, expressions, matrix_products
 from theory.index_algebra import DELTA, THETA, ZERO, Expr, Factor, H, Head, Space, delta
+from theory.matrix_sensing import COLUMNS, MEASUREMENT, ROWS, TRUTH, U
 from theory.second_moments import S
 from theory.update_expansion import X
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
-ROWS = Space("rows", "d")
-COLUMNS = Space("columns", "r")
-U = Head("U", rank=2, symmetric=False, spaces=(ROWS, COLUMNS))
 ROW_DELTA, COLUMN_DELTA = delta(ROWS), delta(COLUMNS)
 DIMENSION = sp.Symbol("p", positive=True, integer=True)
 
@@ -185,6 +183,39 @@ def test_a_wrong_product_is_refused_before_a_delta_is_contracted(factors, messag
 def test_a_derivative_by_a_tensor_needs_new_indices(indices):
     with pytest.raises(ValueError, match="already free"):
         U("j", "c").derivative_by(U, *indices)
+
+
+@EXAMPLES
+@given(st.data(), st.integers(0, 4))
+def test_derivative_by_a_matrix_obeys_eulers_identity(data, degree):
+    expr = data.draw(matrix_products(U, degree, (TRUTH, MEASUREMENT)))
+    assert U("u", "v") * expr.derivative_by(U, "u", "v") == degree * expr
+
+
+@EXAMPLES
+@given(st.data(), st.integers(1, 4))
+def test_derivatives_by_a_matrix_commute(data, degree):
+    expr = data.draw(matrix_products(U, degree, (TRUTH, MEASUREMENT)))
+    twice = expr.derivative_by(U, "t", "u").derivative_by(U, "v", "w")
+    assert twice == expr.derivative_by(U, "v", "w").derivative_by(U, "t", "u")
+
+
+@EXAMPLES
+@given(st.data(), st.integers(0, 2), st.integers(0, 2))
+def test_derivative_by_a_matrix_obeys_the_product_rule(data, first, second):
+    left = data.draw(matrix_products(U, 2 * first, (TRUTH,)))
+    right = data.draw(matrix_products(U, 2 * second, (MEASUREMENT,)))
+    by_rule = left.derivative_by(U, "u", "v") * right + left * right.derivative_by(U, "u", "v")
+    assert (left * right).derivative_by(U, "u", "v") == by_rule
+
+
+@EXAMPLES
+@given(st.data(), st.integers(1, 4))
+def test_a_delta_renames_a_free_index_of_any_expression(data, degree):
+    expr = data.draw(matrix_products(U, degree))
+    spaces = {i: f.head.space(k) for p, _ in expr.terms for f in p for k, i in enumerate(f.indices)}
+    for index in expr.free_indices:
+        assert delta(spaces[index])(index, "z") * expr == expr.reindexed({index: "z"})
 
 
 def test_a_derivative_by_a_matrix_is_a_delta_in_each_space():

@@ -11,8 +11,9 @@ from tests.oracles import all_batches, gradients, lyapunov, relative_error
 from theory.drift import derive
 from theory.index_algebra import H
 from theory.rule import SMALL_LR, LabelNoise, Rule
+from theory.second_moments import S
 from theory.shared_noise import Instance, force_slope, mean_force, tangential_curl
-from theory.stationary_covariance import TANGENT, covariance_equation
+from theory.stationary_covariance import TANGENT, covariance_equations
 from theory.zero_sum_noise import zero_sum_drift
 
 RULES = {sharing: Rule(sampling="full", noise=LabelNoise(sharing)) for sharing in ("shared", "independent")}
@@ -51,7 +52,7 @@ def test_curl_is_that_of_the_force_differentiated_through_the_lyapunov_equation(
     slope = jacfwd(lambda at: force_by_autograd(problem, at, sharing))(theta)
     basis = floating(instance.tangent())
     circulation = basis.T @ slope @ basis  # [v, u]
-    exact = tangential_curl(mean_force(rule), covariance_equation(rule, SMALL_LR), instance)
+    exact = tangential_curl(mean_force(rule), covariance_equations(rule, SMALL_LR)[S], instance)
     difference = floating(exact) - (circulation.T - circulation)
     assert float(difference.abs().max()) < 1e-10 * float(circulation.abs().max())
     assert (exact == sp.zeros(*exact.shape)) == (sharing == "independent")
@@ -66,7 +67,7 @@ def test_slope_of_the_force_along_the_manifold_is_a_difference_quotient(sharing)
     problem, theta = interpolated(quadratic_network(2, 2), inputs, torch.tensor(THETA, dtype=torch.float64))
     along = torch.tensor([float(u) for u in direction], dtype=torch.float64)
     ahead, behind = (force_by_autograd(problem, theta + sign * step * along, sharing) for sign in (1, -1))
-    exact = force_slope(mean_force(rule), covariance_equation(rule, SMALL_LR), instance, direction)
+    exact = force_slope(mean_force(rule), covariance_equations(rule, SMALL_LR)[S], instance, direction)
     # A central difference: the step squared, 1e-8, times a third derivative of order 10.
     assert relative_error((ahead - behind) / (2 * step), floating(exact).flatten()) < 1e-6
 
@@ -76,7 +77,7 @@ def test_the_force_is_the_one_that_the_engine_projects():
 
 
 def test_a_function_has_no_curl_and_a_rotation_has_one():
-    instance, equation = two_units(), covariance_equation(RULES["shared"], SMALL_LR)
+    instance, equation = two_units(), covariance_equations(RULES["shared"], SMALL_LR)[S]
     descent = zero_sum_drift(RULES["shared"]).force
     assert tangential_curl(descent, equation, instance).is_zero_matrix
     # h_a h_a^j is a gradient; weighed with another function of theta it is none, yet it is normal, so that no
@@ -98,7 +99,7 @@ def test_a_head_without_components_is_refused():
     with pytest.raises(ValueError, match="head 'P' has no components"):
         tangential_curl(
             TANGENT("j", "k") * H("k", label="a").averaged("a"),
-            covariance_equation(RULES["shared"], SMALL_LR),
+            covariance_equations(RULES["shared"], SMALL_LR)[S],
             two_units(),
         )
 

@@ -12,8 +12,9 @@ from numerics.problem import Problem
 from theory.drift import derive
 from theory.index_algebra import Expr
 from theory.rule import SMALL_LR, LabelNoise, Rule
+from theory.second_moments import S
 from theory.shared_noise import Instance, mean_force, tangential_curl
-from theory.stationary_covariance import covariance_equation
+from theory.stationary_covariance import covariance_equations
 from theory.zero_sum_noise import zero_sum_drift
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
@@ -64,10 +65,10 @@ def cases() -> dict[str, Case]:
     """Return the stated case and those without a curl."""
     shared, independent = (Rule(sampling="full", noise=LabelNoise(s)) for s in ("shared", "independent"))
     pair, single = two_units((1, 0), (1, 1)), two_units((1, 0))
-    equation = covariance_equation(shared, SMALL_LR)
+    equation = covariance_equations(shared, SMALL_LR)[S]
     return {
         STATED: Case(mean_force(shared), equation, pair),
-        "independent-noise": Case(mean_force(independent), covariance_equation(independent, SMALL_LR), pair),
+        "independent-noise": Case(mean_force(independent), covariance_equations(independent, SMALL_LR)[S], pair),
         "one-data-point": Case(mean_force(shared), equation, single),
         "zero-sum-noise": Case(zero_sum_drift(shared).force, equation, pair),
     }
