@@ -8,14 +8,9 @@ import sympy as sp
 from hypothesis import strategies as st
 
 from theory.averages import NOISE
-<<<<<<< HEAD
-from theory.index_algebra import Expr, Factor, H, Head
-from theory.second_moments import S
-=======
 from theory.index_algebra import DELTA, THETA, Expr, Factor, H, Head, delta
 from theory.matrix_sensing import MEASUREMENT, ROWS, TRUTH, U
 from theory.second_moments import S
->>>>>>> f66e249078df1457d344e17725e389b38c79c41d
 from theory.update_expansion import X
 
 A = Head("A", rank=2, symmetric=False)

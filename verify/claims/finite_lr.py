@@ -68,11 +68,11 @@ class SmallNoise(DriftExperiment):
         record = self.measure(world, context, lr)
         return replace(record, series=dict(record.series) | {"variance": np.array(std**2)})
 
-    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> Mapping[str, Array]:
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
         """Return also the drift to leading order in eta."""
         window = max(1, round(self.relaxations / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))))
         leading = mean_drift(derive(self.choice.symbolic, SMALL_LR), self.choice, problem, theta, lr, window)
-        return dict(super().predictions(derived, problem, theta, lr)) | {"leading-order": to_array(leading)}
+        return super().predictions(derived, problem, theta, lr) | {"leading-order": to_array(leading)}
 
 
 def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -> Estimate:

@@ -1,6 +1,5 @@
 """Momentum: the drift is that of plain steps at the effective learning rate eta / (1 - beta), but for large eta."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
@@ -59,11 +58,11 @@ class WithMomentum(DriftExperiment):
 
     discard: float = 1.0
 
-    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> Mapping[str, Array]:
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
         """Return also the drift with one power of 1 / (1 - beta) and with none."""
         stated = super().predictions(derived, problem, theta, lr)
         left = 1 - self.choice.momentum
-        return dict(stated) | {"one-power": stated[STATED] * left, "raw": stated[STATED] * left**2}
+        return stated | {"one-power": stated[STATED] * left, "raw": stated[STATED] * left**2}
 
 
 BETA_MEASURED = 0.5

@@ -31,7 +31,7 @@ from verify.experiment import World, ensemble, placed, to_array
 from verify.lowering.drift import mean_drift
 from verify.lowering.expression import lower
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import covariance_matrix
+from verify.lowering.stationary_covariance import state_root
 
 SOURCE = Source("implicit-reg", "derived here")
 Sharing = Literal["independent", "shared"]
@@ -68,10 +68,10 @@ class MechanismExperiment(DriftExperiment):
         choice = change.choice or self.choice
         replicas = ensemble(problem, choice, lr, context, self.num_replicas, world)
         replicas = replace(replicas, rule=replace(replicas.rule, noise_in_time=change.noise_in_time))
-        start = torch.zeros(len(theta), len(theta), dtype=theta.dtype, device=theta.device)
+        start = theta.new_zeros(len(theta), 1)
         if change.noise_in_time == "white":
             derived = derive(choice.symbolic, self.scaling)
-            start = covariance_matrix(derived.covariance, problem, theta, choice.values(problem, lr))
+            start = state_root(derived.covariance, problem, theta, choice.values(problem, lr))
         result = drift(replicas, theta, start, num_steps)
         return Measurement(
             to_array(result.mean),

@@ -1,6 +1,5 @@
 """Weight decay pulls along the manifold beside the noise: their potentials add."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -43,11 +42,11 @@ def check_potential(variant: str) -> Exact:
 class WithDecay(DriftExperiment):
     """The drift with weight decay, against either of its two parts alone."""
 
-    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> Mapping[str, Array]:
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
         """Return also the decay's part alone and the rest."""
         stated = super().predictions(derived, problem, theta, lr)
         pull = to_array(tangent_projector(problem, theta) @ theta) * -(lr**2) * self.choice.decay_per_lr
-        return dict(stated) | {"decay-alone": pull, "noise-alone": stated[STATED] - pull}
+        return stated | {"decay-alone": pull, "noise-alone": stated[STATED] - pull}
 
 
 CHOICE = RuleChoice(noise_std=0.5, decay_per_lr=0.2)

@@ -97,6 +97,6 @@ def _power_of(coefficient: sp.Expr, row: Head, moment: Head, k: int) -> sp.Expr:
         ValueError: If the entry is not such a polynomial.
     """
     scaled = sp.expand(coefficient * (ETA if moment != S else 1) / ETA)
-    if not scaled.is_polynomial(ETA) or sp.degree(scaled, ETA) > 2:
+    if not scaled.is_polynomial(ETA) or sp.Poly(scaled, ETA).degree() > 2:
         raise ValueError(f"the change of {row.name} holds {moment.name} with the coefficient {coefficient}")
     return scaled.coeff(ETA, k)
