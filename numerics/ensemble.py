@@ -215,11 +215,12 @@ def step_function(model: Model, structure: Structure) -> Step:
     def drawn_loss(theta: Tensor, noise: Tensor, inputs: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
         return batch_loss(theta, inputs[drawn], labels[drawn] + noise)
 
-    def gradient(theta: Tensor, noise: Tensor, draws: Tensor | None, place: Tensor, *data: Tensor) -> Tensor:
+    def gradient(theta: Tensor, noise: Tensor, draws: Tensor | None, place: Tensor, inputs, labels) -> Tensor:
         if not is_drawn or draws is None:
-            return vmap(grad(full_loss), in_dims=(-1, -1, None, None), out_dims=-1)(theta, noise, *data)
+            return vmap(grad(full_loss), in_dims=(-1, -1, None, None), out_dims=-1)(theta, noise, inputs, labels)
         drawn = draws.index_select(0, place.reshape(1)).squeeze(0)
-        return vmap(grad(drawn_loss), in_dims=(-1, -1, None, None, -1), out_dims=-1)(theta, noise, *data, drawn)
+        in_dims = (-1, -1, None, None, -1)
+        return vmap(grad(drawn_loss), in_dims=in_dims, out_dims=-1)(theta, noise, inputs, labels, drawn)
 
     def step(packed: Tensor, block, draws, place, numbers: Numbers, inputs, labels) -> Tensor:
         theta = packed[: len(packed) // 2] if momentum_kind else packed

@@ -10,7 +10,7 @@ order in x and v.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import sympy as sp
 
@@ -53,7 +53,7 @@ def effective_step(rule: Rule) -> sp.Expr:
     if V not in moved:
         return moved[X].step
     c = -moved[X].velocity / moved[V].velocity
-    return sp.factor(moved[X].step + c * moved[V].step)
+    return cast(sp.Expr, sp.factor(moved[X].step + c * moved[V].step))
 
 
 def moment_changes(rule: Rule) -> dict[Head, Expr]:
