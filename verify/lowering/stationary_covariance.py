@@ -38,7 +38,7 @@ def covariance_matrix(covariance: StationaryCovariance, problem: Problem, theta:
     """Return S on the range of Gamma: the function of Gamma that was derived, or the solution of the equation."""
     eigenvalues, basis = normal_space(problem, theta)
     if covariance.spectral is None:
-        equation = LoweredEquation.at(covariance.equation, problem, theta)
+        equation = LoweredEquation.at(covariance.equation, problem.jacobian(theta) @ basis)
         constant, linear = equation.affine(values)
         return LowRank(basis, torch.einsum("m,mjk->jk", torch.linalg.solve(linear, -constant), equation.units))
     diagonal = [number(covariance.spectral, {**values, GAMMA_EIGENVALUE: float(g)}) for g in eigenvalues]
@@ -55,12 +55,13 @@ def stability_limit(rule: Rule, problem: Problem, theta: Tensor, values: Values)
     """
     equation = covariance_equation(rule, SMALL_NOISE)
     scalar = scalar_equation(equation)
+    gamma, basis = normal_space(problem, theta)
     if scalar is not None:
         first, second = _powers_of_lr(sp.diff(scalar, COVARIANCE_EIGENVALUE))
-        points = [{**values, GAMMA_EIGENVALUE: float(g)} for g in normal_space(problem, theta).eigenvalues]
+        points = [{**values, GAMMA_EIGENVALUE: float(g)} for g in gamma]
         ratios = [-number(second, at) / number(first, at) for at in points]
     else:
-        lowered = LoweredEquation.at(equation, problem, theta)
+        lowered = LoweredEquation.at(equation, problem.jacobian(theta) @ basis)
         powers = zip(*map(_powers_of_lr, lowered.coefficients), strict=True)
         one, two = (lowered._replace(coefficients=power).affine(values)[1] for power in powers)
         eigenvalues = torch.linalg.eigvals(torch.linalg.solve(-one, two))
@@ -99,16 +100,18 @@ class LoweredEquation(NamedTuple):
     units: Tensor
 
     @classmethod
-    def at(cls, equation: Expr, problem: Problem, theta: Tensor) -> LoweredEquation:
-        """Lower every term of the equation at theta.
+    def at(cls, equation: Expr, features: Tensor) -> LoweredEquation:
+        """Lower every term of the equation.
+
+        Args:
+            equation: The equation, free indices j and k.
+            features: V^T h_a, ``[N, r]``.
 
         Raises:
             ValueError: If a term holds other heads than S and first derivatives, or several S.
         """
-        basis = normal_space(problem, theta).basis
-        features = problem.jacobian(theta) @ basis
-        reduced = Problem(linear_model, features, torch.zeros_like(problem.labels))
-        units = symmetric_units(basis.shape[1], features)
+        reduced = Problem(linear_model, features, torch.zeros_like(features[:, 0]))
+        units = symmetric_units(features.shape[1], features)
         constants, linear = [], []
         for product, _ in equation.terms:
             term = _slope(product)

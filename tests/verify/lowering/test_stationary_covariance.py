@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import normal_space
-from tests.models import Place, interpolated, normal, tanh_place
+from tests.models import Place, interpolated, normal
 from tests.oracles import all_batches, fixed_point, gradients, relative_error
 from theory.drift import derive
 from theory.index_algebra import H
@@ -141,4 +141,4 @@ def test_an_equation_with_second_derivatives_or_a_quadratic_one_is_refused():
     curved = (S("j", "l") * H("l", "k", label="a")).averaged("a")
     for equation in (curved, S("j", "l") * S("l", "k")):
         with pytest.raises(ValueError, match="must be affine in S and hold first derivatives of the model else"):
-            LoweredEquation.at(equation, *tanh_place())
+            LoweredEquation.at(equation, normal(0, 3, 2))
