@@ -20,9 +20,9 @@ class NormalSpace(NamedTuple):
     eigenvalues: Tensor
     basis: Tensor
 
-    def tangent_part(self, vector: Tensor) -> Tensor:
-        """Return P v, ``[P]``, for the orthogonal projector P onto the kernel of Gamma."""
-        return vector - self.basis @ (self.basis.T @ vector)
+    def tangent_part(self, vectors: Tensor) -> Tensor:
+        """Return P v of each vector ``[..., P]``, for the orthogonal projector P onto the kernel of Gamma."""
+        return vectors - (vectors @ self.basis) @ self.basis.T
 
 
 def normal_space(problem: Problem, theta: Tensor) -> NormalSpace:
@@ -31,14 +31,18 @@ def normal_space(problem: Problem, theta: Tensor) -> NormalSpace:
     Raises:
         ValueError: If all gradients vanish.
     """
-    jacobian = problem.jacobian(theta)
-    _, singular, rows = torch.linalg.svd(jacobian, full_matrices=False)
-    if not singular[0] > 0:
+    _, singular, rows, rank = _jacobian_svd(problem, theta)
+    if not rank:
         raise ValueError(
             "every gradient of the model vanishes at theta: no noise reaches the parameters; choose another point"
         )
-    rank = int((singular > RANK_TOLERANCE * singular[0]).sum())
     return NormalSpace(singular[:rank] ** 2 / problem.num_data, rows[:rank].T)
+
+
+def _jacobian_svd(problem: Problem, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Return U, the singular values, V^T of the Jacobian, and its rank."""
+    columns, singular, rows = torch.linalg.svd(problem.jacobian(theta), full_matrices=False)
+    return columns, singular, rows, int((singular > RANK_TOLERANCE * singular[0]).sum())
 
 
 def tangent_projector(problem: Problem, theta: Tensor) -> Tensor:
@@ -68,9 +72,9 @@ def retract(problem: Problem, theta: Tensor, *, tolerance: float = 1e-12, max_st
             return theta
         if step == max_steps:
             break
-        jacobian = problem.jacobian(theta)
-        ranks.append(int(torch.linalg.matrix_rank(jacobian, rtol=RANK_TOLERANCE)))
-        theta = theta - torch.linalg.pinv(jacobian, rtol=RANK_TOLERANCE) @ residuals
+        columns, singular, rows, rank = _jacobian_svd(problem, theta)
+        ranks.append(rank)
+        theta = theta - rows[:rank].T @ (columns[:, :rank].T @ residuals / singular[:rank])
         if not torch.isfinite(theta).all():
             break
     seen = sorted(set(ranks))

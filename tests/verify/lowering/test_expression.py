@@ -3,18 +3,22 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 import torch
-from torch.func import grad, hessian, jacfwd, vmap
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
 from numerics.models import product_model
-from tests.models import interpolated, normal
+from tests.models import PLACES, interpolated, normal
 from tests.oracles import gradients, regulariser, relative_error, tangent
+from tests.theory.products import expressions
 from theory.index_algebra import DELTA, ZERO, Expr, H, Head
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, B, N
 from theory.second_moments import S
 from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
-from verify.lowering.expression import lower, model_derivative, number
+from verify.lowering.expression import lower, number
+from verify.lowering.heads import model_derivative
 from verify.lowering.low_rank import LowRank
 
 ROUNDING = 1e-12
@@ -157,3 +161,23 @@ def test_a_low_rank_tensor_stands_for_its_dense_form(place):
     basis, core = torch.linalg.qr(normal(5, len(place.theta), 2)).Q, torch.tensor([[2.0, 1.0], [1.0, 3.0]]).double()
     lowered = lower(S("i", "j"), *place, indices="ij", tensors={S: LowRank(basis, core)})
     assert relative_error(lowered, basis @ core @ basis.T) < ROUNDING
+
+
+@given(expressions(), st.sampled_from(sorted(PLACES)), st.sampled_from(["dense", "matrix-free", None]))
+@settings(deadline=None)
+def test_the_lowered_derivative_is_the_derivative_of_the_lowered_expression(expr, name, method):
+    problem, theta = PLACES[name]()
+    averaged, tensors = expr.averaged("a"), {X: normal(5, len(theta))}
+
+    def value(at):
+        return lower(averaged, problem, at, tensors=tensors, method=None if method == "matrix-free" else method)
+
+    try:
+        lowered = lower(averaged.derivative("z"), problem, theta, indices="z", tensors=tensors, method=method)
+    except ValueError as error:
+        assert method == "matrix-free"
+        assert "form a cycle" in str(error)  # noqa: PT017
+        return
+    expected = jacrev(value)(theta)
+    # Sums of fewer than 1e5 terms of O(10); the terms of a sum may cancel.
+    torch.testing.assert_close(lowered, expected, rtol=1e-10, atol=1e-10)
