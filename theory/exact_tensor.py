@@ -1,4 +1,4 @@
-"""Tensors of rational numbers with named axes, their products and sums."""
+"""Tensors of exact numbers with named axes, their products and sums."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-Entries = dict[tuple[int, ...], Fraction]
+Number = Fraction | sp.Expr
+"""A fraction where the number is rational, which is fast; otherwise an expression."""
+Entries = dict[tuple[int, ...], Number]
 """The entries of a tensor by their places; those that are missing are 0."""
 
 
@@ -56,25 +58,27 @@ def entries(array: Any) -> Entries:
     """Return the entries of nested lists, a SymPy matrix or array.
 
     Raises:
-        ValueError: If an entry is not a rational number.
+        ValueError: If an entry is not exact.
     """
     dense = sp.ImmutableDenseNDimArray(array)
-    found = {places: rational(dense[places]) for places in product(*map(range, dense.shape))}
+    found = {places: exact(dense[places]) for places in product(*map(range, dense.shape))}
     return {places: value for places, value in found.items() if value}
 
 
-def rational(value: Any) -> Fraction:
-    """Return a rational number of SymPy or an integer as a fraction.
+def exact(value: Any) -> Number:
+    """Return an integer or an expression of SymPy, as a fraction where it is rational.
 
     Raises:
-        ValueError: If it is anything else, a decimal number for example.
+        ValueError: If it holds a decimal number or is not finite.
     """
     number = sp.sympify(value, strict=True)
-    if not isinstance(number, sp.Rational):
-        raise ValueError(f"{number} is not a rational number")
-    return Fraction(int(number.p), int(number.q))
+    if isinstance(number, sp.Rational):
+        return Fraction(int(number.p), int(number.q))
+    if not isinstance(number, sp.Expr) or number.has(sp.Float, sp.nan, sp.oo, sp.zoo):
+        raise ValueError(f"{number} is not an exact number")
+    return number
 
 
-def to_sympy(value: Fraction) -> sp.Expr:
-    """Return a fraction as a rational number of SymPy."""
-    return sp.Integer(value.numerator) / sp.Integer(value.denominator)
+def to_sympy(value: Number) -> sp.Expr:
+    """Return a number as an expression of SymPy."""
+    return sp.sympify(value)

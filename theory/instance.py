@@ -1,6 +1,7 @@
-"""The exact value of an index expression at an instance: functions given in SymPy, at a rational point.
+"""The exact value of an index expression at an instance: functions given in SymPy, at a point.
 
-An identity that holds for all models is refuted by one instance, and there the arithmetic is exact.
+An identity that holds for all models is refuted by one instance, and there the arithmetic is exact. Symbols may stand
+in the point, the functions and the tensors: then the value holds for all of their values.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, cast
 
 import sympy as sp
 
-from theory.exact_tensor import Entries, ExactTensor, entries, rational, to_sympy
+from theory.exact_tensor import Entries, ExactTensor, entries, exact, to_sympy
 from theory.index_algebra import DATA, PARAMETERS, Expr, Factor, H, Head, Product, Space, is_delta
 from theory.stationary_covariance import RANGE, TANGENT
 
@@ -48,12 +49,16 @@ class Instance:
         """Return the value of an expression without free indices; it raises what `array` raises."""
         return cast(sp.Expr, self.array(expr, ())[()])
 
+    def component(self, expr: Expr, **places: int) -> sp.Expr:
+        """Return one component, for example ``component(force, j=0)``; it raises what `array` raises."""
+        return cast(sp.Expr, self.array(expr, tuple(places))[tuple(places.values())])
+
     def array(self, expr: Expr, indices: Sequence[str]) -> sp.ImmutableDenseNDimArray:
         """Return the values of an expression, an axis for each free index in the order given.
 
         Raises:
             ValueError: If ``indices`` are not the free indices, a label is free, a head or a dimension has no value,
-                a value is not rational, shapes contradict each other, or a tensor lacks the symmetry of its head.
+                a value is not exact, shapes contradict each other, or a tensor lacks the symmetry of its head.
         """
         if expr and (set(indices) != expr.free_indices or len(set(indices)) != len(indices)):
             raise ValueError(f"indices must name the free indices {sorted(expr.free_indices)}, got {indices!r}")
@@ -140,8 +145,8 @@ class Instance:
         for label, function in functions.items():
             for places in combinations_with_replacement(range(len(self.point)), rank):
                 symbols = [list(self.point)[k] for k in places]
-                derivative = function.diff(*symbols) if symbols else function
-                if value := rational(derivative.subs(list(self.point.items()))):
+                derivative = sp.diff(function, *symbols) if symbols else function
+                if value := exact(derivative.subs(list(self.point.items()), simultaneous=True).doit()):
                     found |= {(*label, *order): value for order in permutations(places)}
         return found
 

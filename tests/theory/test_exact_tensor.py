@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 
-from theory.exact_tensor import ExactTensor, entries, rational, to_sympy
+from theory.exact_tensor import ExactTensor, entries, exact, to_sympy
 
 A = sp.Matrix([[1, 2], [3, sp.Rational(-4, 7)]])
 B = sp.Matrix([[0, 1], [-5, 2]])
@@ -36,11 +36,18 @@ def test_zeros_are_left_out():
     assert entries(3) == {(): Fraction(3)}
 
 
-@pytest.mark.parametrize("value", [0.5, sp.sqrt(2), sp.Symbol("t"), sp.nan, sp.oo])
-def test_numbers_that_are_not_rational_are_refused(value):
-    with pytest.raises(ValueError, match="is not a rational number"):
-        rational(value)
+@pytest.mark.parametrize("value", [0.5, sp.Float("0.25") * sp.Symbol("t"), sp.nan, sp.oo])
+def test_numbers_that_are_not_exact_are_refused(value):
+    with pytest.raises(ValueError, match="is not an exact number"):
+        exact(value)
 
 
 def test_fractions_come_back_from_sympy_unchanged():
-    assert rational(to_sympy(Fraction(-6, 35))) == Fraction(-6, 35)
+    assert exact(to_sympy(Fraction(-6, 35))) == Fraction(-6, 35)
+
+
+def test_symbols_and_roots_stay_as_they_are():
+    t = sp.Symbol("t")
+    product = tensor("ij", [[t, 1], [0, sp.sqrt(2)]]).times(tensor("jk", B), "ik")
+    assert product.entries[0, 1] == t + 2
+    assert product.entries[1, 0] == -5 * sp.sqrt(2)
