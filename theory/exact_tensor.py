@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 from fractions import Fraction
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sympy as sp
 
@@ -81,4 +81,4 @@ def exact(value: Any) -> Number:
 
 def to_sympy(value: Number) -> sp.Expr:
     """Return a number as an expression of SymPy."""
-    return sp.sympify(value)
+    return cast(sp.Expr, sp.sympify(value))

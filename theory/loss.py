@@ -42,5 +42,5 @@ def without_labels(expr: Expr) -> Expr:
 
 def _derivative(loss: Expr, factor: Factor) -> Expr:
     for place in range(len(factor.indices)):
-        loss = loss.derivative(f"_slot {place}")
-    return loss.reindexed({f"_slot {place}": str(index) for place, index in enumerate(factor.indices)})
+        loss = loss.derivative(f"_slot_{place}")
+    return loss.reindexed({f"_slot_{place}": str(index) for place, index in enumerate(factor.indices)})
