@@ -37,6 +37,8 @@ from verify.lowering.rule import RuleChoice
 from verify.lowering.stationary_covariance import stability_limit
 
 SOURCE = Source("implicit-reg", "derived here")
+NUM_POWER_STEPS = 60
+"""The start need not be the exact eigenmatrix: the prediction moves whatever it is."""
 MODEL = "h linear in theta: the recursion of second moments is closed"
 
 FULL_BATCH_LIMITS = {
@@ -149,33 +151,42 @@ class Growth:
     def measure(self, world: str, context: Context, fraction: float) -> Measurement:
         """Return measured and predicted second moments after the steps, in Gamma's eigenbasis, flattened."""
         problem, theta = placed(self.place, context.device)
-        rule = self.choice.symbolic
-        edge = stability_limit(rule, problem, theta, self.choice.values(problem, 1.0))
-        lr = fraction * edge
+        rule, edge = self.choice.symbolic, self.limit(problem, theta)
+        lr, start = fraction * edge, self.start(problem, theta, edge)
         gamma, basis = normal_space(problem, theta)
-        start = basis @ basis.T
-        for _ in range(NUM_POWER_STEPS):
-            start = self.moved(rule, SMALL_NOISE, problem, theta, edge, start)
-            start = start / start.trace()
         replicas = ensemble(problem, self.worlds.get(world, self.choice), lr, context, self.num_replicas, world)
         end = replicas.advanced(State(stationary_start(replicas, theta, start), 0), self.num_steps)
         x = basis.T @ (end.theta - theta[:, None])
         result = estimate(pair_means(replicas, torch.einsum("jr,kr->jkr", x, x).flatten(0, 1)))
-        predictions = {STATED: start, "full-batch": start, "slow": start}
+        maps = {
+            STATED: (rule, SMALL_NOISE),
+            "full-batch": (Rule(sampling="full"), SMALL_NOISE),
+            "slow": (rule, SMALL_LR),
+        }
+        predictions = dict.fromkeys([*maps, "standing"], start)
         for _ in range(self.num_steps):
-            for name, (other, scaling) in {
-                STATED: (rule, SMALL_NOISE),
-                "full-batch": (Rule(sampling="full"), SMALL_NOISE),
-                "slow": (rule, SMALL_LR),
-            }.items():
+            for name, (other, scaling) in maps.items():
                 predictions[name] = self.moved(other, scaling, problem, theta, lr, predictions[name])
         return Measurement(
             to_array(result.mean),
             to_array(result.covariance),
             result.num_samples,
-            {name: to_array(basis.T @ m @ basis).ravel() for name, m in (predictions | {"standing": start}).items()},
+            {name: to_array(basis.T @ m @ basis).ravel() for name, m in predictions.items()},
             {"lr": np.array(lr), "gamma": to_array(gamma), "growth": np.array(float(predictions[STATED].trace()))},
         )
+
+    def limit(self, problem: Problem, theta: Tensor) -> float:
+        """Return the limit of mean-square stability."""
+        return stability_limit(self.choice.symbolic, problem, theta, self.choice.values(problem, 1.0))
+
+    def start(self, problem: Problem, theta: Tensor, edge: float) -> Tensor:
+        """Return the covariance of trace 1 that a step at the limit keeps, ``[P, P]``, by the power method."""
+        basis = normal_space(problem, theta).basis
+        moment = basis @ basis.T
+        for _ in range(NUM_POWER_STEPS):
+            moment = self.moved(self.choice.symbolic, SMALL_NOISE, problem, theta, edge, moment)
+            moment = moment / moment.trace()
+        return moment
 
     def moved(self, rule: Rule, scaling: Scaling, problem: Problem, theta: Tensor, lr: float, moment: Tensor) -> Tensor:
         """Return E[x x^T] one step later, ``[P, P]``, by the derived map."""
@@ -202,8 +213,6 @@ def growth_ratio(measurements: Mapping[str, Measurement], formula: str) -> Estim
     )
 
 
-NUM_POWER_STEPS = 60
-"""The start need not be the exact eigenmatrix: the prediction moves whatever it is."""
 SINGLE = RuleChoice(noise_std=0.0, sampling="iid", batch_size=1)
 
 CLAIMS = (
@@ -262,7 +271,7 @@ CLAIMS = (
             choice=SINGLE,
             fractions=(0.9, 1.1),
             num_steps=6,
-            num_replicas=65536,
+            num_replicas=2**19,
             worlds={"pairs": replace(SINGLE, batch_size=2)},
         ),
         estimate=growth_ratio,
