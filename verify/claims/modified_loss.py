@@ -11,7 +11,8 @@ from theory.loss import PREDICTION_ERROR, SQUARED_ERROR
 from theory.modified_loss import manifold_descent, mean_modified_loss
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, SMALL_LR, B, LabelNoise, N, Rule
-from theory.stationary_covariance import TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import TANGENT
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
 from verify.decision import Verdict
 
