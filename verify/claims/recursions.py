@@ -15,7 +15,7 @@ import sympy as sp
 
 from theory.gamma_chain import scalar_equation
 from theory.index_algebra import Expr, H
-from theory.linear_model import value
+from theory.linear_model import instance
 from theory.rule import ETA, SIGMA, SMALL_LR, B, Rule
 from theory.second_moments import S
 from theory.stationary_covariance import covariance_equations
@@ -67,7 +67,8 @@ def moments_after_a_step() -> Moments:
         raise ArithmeticError("the derived equation is no function of Gamma")
     gradients = sp.diag(sp.sqrt(2 * GAMMA_J), sp.sqrt(2 * GAMMA_K))
     before = sp.Matrix([[BEFORE.j, BEFORE.cross], [BEFORE.cross, BEFORE.k]])
-    after = before + value(equation.coefficients(lambda c: c.subs(B, 1)), gradients, before)
+    single = equation.coefficients(lambda c: c.subs(B, 1))
+    after = before + sp.Matrix(instance(gradients, before).array(single, "jk"))
     return Moments(*(cast(sp.Expr, after[place]) for place in ((0, 0), (0, 1), (1, 1))))
 
 
