@@ -150,10 +150,15 @@ class Instance:
                     found |= {(*label, *order): value for order in permutations(places)}
         return found
 
-    def _projector(self, head: Head) -> Entries:
+    def gradients(self) -> sp.Matrix:
+        """Return the gradients of the model h, ``[p, n]``."""
         gradients = sp.zeros(self._dimension(PARAMETERS), self._dimension(DATA))
         for (a, j), value in self._entries(H, 1).items():
             gradients[j, a] = to_sympy(value)
+        return gradients
+
+    def _projector(self, head: Head) -> Entries:
+        gradients = self.gradients()
         basis = sp.Matrix.hstack(sp.zeros(gradients.rows, 0), *gradients.columnspace())
         onto_range = basis * (basis.T * basis).inv() * basis.T
         return entries(onto_range if head == RANGE else sp.eye(gradients.rows) - onto_range)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from numerics.problem import Problem
 from theory.drift import derive
-from theory.index_algebra import Expr
+from theory.index_algebra import Expr, H
+from theory.instance import Instance
 from theory.rule import SMALL_LR, LabelNoise, Rule
 from theory.second_moments import S
-from theory.shared_noise import Instance, mean_force, tangential_curl
+from theory.shared_noise import mean_force, tangential_curl
 from theory.stationary_covariance import covariance_equations
 from theory.zero_sum_noise import zero_sum_drift
 from verify import places
@@ -55,10 +56,10 @@ class Case(NamedTuple):
 
 def two_units(*inputs: tuple[int, int]) -> Instance:
     """Return the quadratic network c_1 (w_1 . x)^2 + c_2 (w_2 . x)^2 at an integer point, for some inputs."""
-    theta = sp.symbols("w_11 w_12 w_21 w_22 c_1 c_2")
+    theta, (x, y) = sp.symbols("w_11 w_12 w_21 w_22 c_1 c_2"), sp.symbols("x y")
     units = [(theta[4], theta[:2]), (theta[5], theta[2:4])]
-    predictions = tuple(sp.Add(*(c * (w[0] * x + w[1] * y) ** 2 for c, w in units)) for x, y in inputs)
-    return Instance(predictions, theta, tuple(map(sp.Integer, (1, 2, 1, -1, 1, 2))))
+    model = sp.Add(*(c * (w[0] * x + w[1] * y) ** 2 for c, w in units))
+    return Instance({H: model}, dict(zip(theta, (1, 2, 1, -1, 1, 2), strict=True)), (x, y), inputs)
 
 
 def cases() -> dict[str, Case]:
