@@ -4,6 +4,7 @@ A `Factor` is a head with a data label and indices, for example h_a^{jk} = d_j d
 string is a free name and an integer is bound: an integer index is summed and occurs exactly twice; an integer label
 stands for the **average over all n data points**, coincidences included, and may occur any number of times.
 SymPy lives in the coefficients only: `sympy.tensor` does not identify equal products of averages.
+Each index space has a Kronecker delta of its own; a summed one is contracted away, and its trace is the dimension.
 
 Every product is validated when it is built. Differentiating a head that has no derivative rule is an error, not 0.
 """
