@@ -37,6 +37,7 @@ def enumerated_second_moment(
     Raises:
         ValueError: If the loss is not quadratic, or the batch size does not go with the sampling.
     """
+    rule.require_plain("the enumerated second moment")
     if sp.Poly(rule.loss, RESIDUAL).degree() != 2:
         raise ValueError(f"loss must be quadratic in {RESIDUAL} for a closed recursion, got {rule.loss}")
     if (rule.sampling == "full") != (batch_size is None):

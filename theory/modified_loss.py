@@ -38,7 +38,12 @@ def batch_loss(rule: Rule) -> Expr:
 @derivation("modified-loss")
 @cache
 def mean_modified_loss(rule: Rule) -> Expr:
-    """Return E[L~_z] to first order in eta."""
+    """Return E[L~_z] to first order in eta.
+
+    Raises:
+        ValueError: If the rule has momentum or weight decay, or reshuffles: then one step is not the unit of the mean.
+    """
+    rule.require_plain("the mean modified loss")
     return average(with_loss(modified_loss(1), batch_loss(rule)), rule)
 
 

@@ -35,5 +35,10 @@ def linear_in_theta(expr: Expr) -> Expr:
 
 @derivation("one-layer")
 def tangential_increment(rule: Rule) -> Expr:
-    """Return P_ij (theta_j' - theta_j) of one step, before any average, for a model linear in theta (free index i)."""
+    """Return P_ij (theta_j' - theta_j) of one step, before any average, for a model linear in theta (free index i).
+
+    Raises:
+        ValueError: If the rule has momentum or weight decay.
+    """
+    rule.require_plain("the tangential increment", ("full", "iid", "reshuffle"))
     return projected(linear_in_theta(increment(rule, exact_order(rule))))

@@ -100,6 +100,20 @@ class Rule:
         if self.sampling not in ("full", "iid", "reshuffle"):
             raise ValueError(f"sampling must be 'full', 'iid' or 'reshuffle', got {self.sampling!r}")
 
+    def require_plain(self, result: str, samplings: tuple[Sampling, ...] = ("full", "iid")) -> None:
+        """Check that a derivation for plain steps covers the rule: no momentum, no weight decay, a known sampling.
+
+        Raises:
+            ValueError: If not.
+        """
+        if self.momentum.keeps_velocity or self.weight_decay:
+            raise ValueError(
+                f"{result} is derived for steps without momentum and weight decay, got momentum {self.momentum.name!r} "
+                f"and weight_decay={self.weight_decay}; `theory.drift.derive` takes both"
+            )
+        if self.sampling not in samplings:
+            raise ValueError(f"{result} is derived for the samplings {samplings}, got {self.sampling!r}")
+
     @property
     def batch(self) -> sp.Symbol:
         """The symbol of the batch size: n for full batches."""

@@ -30,6 +30,7 @@ TIME = sp.Symbol("t")
 
 def mean_force(rule: Rule) -> Expr:
     """Return the mean second-order increment (free index j) at small learning rates, in terms of the covariance S."""
+    rule.require_plain("the mean force", ("full", "iid", "reshuffle"))
     return leading(with_moments(part(mean_increment(rule, 2), 2)), SMALL_LR)[1]
 
 

@@ -30,7 +30,12 @@ GRADIENT = sp.Symbol("G", positive=True)
 
 @derivation("stability")
 def orthogonal_factor(rule: Rule) -> sp.Expr:
-    """Return the factor of E[(g . x)^2] in one step, for a gradient g orthogonal to all others."""
+    """Return the factor of E[(g . x)^2] in one step, for a gradient g orthogonal to all others.
+
+    Raises:
+        ValueError: If the rule has momentum or weight decay, or reshuffles.
+    """
+    rule.require_plain("the factor of a second moment")
     factor = sp.Integer(1)
     for term, coefficient in covariance_equations(rule, SMALL_NOISE)[S].terms:
         if any(f.head == S for f in term):

@@ -53,8 +53,7 @@ def zero_sum_drift(rule: Rule) -> ZeroSumDrift:
         ValueError: If batches are drawn, or theta* is not stationary on average.
         ArithmeticError: If a quarter of tr Sigma is not the potential.
     """
-    if rule.sampling != "full":
-        raise ValueError(f"zero-sum noise repeats a step's data: sampling must be 'full', got {rule.sampling!r}")
+    rule.require_plain("the drift of zero-sum noise, which repeats a step's data,", ("full",))
     if mean_force := part(mean_increment(rule, 0), 0):
         raise ValueError(
             f"the label noise exerts a mean force at zero error, {mean_force.latex()}: theta* is not stationary"

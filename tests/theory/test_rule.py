@@ -1,7 +1,28 @@
 import pytest
 import sympy as sp
 
-from theory.rule import DECAY, ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
+from theory.linear_model import enumerated_second_moment
+from theory.modified_loss import mean_modified_loss
+from theory.one_layer import tangential_increment
+from theory.rule import (
+    DECAY,
+    ETA,
+    HEAVY_BALL,
+    NESTEROV,
+    RESIDUAL,
+    SIGMA,
+    SMALL_LR,
+    SMALL_NOISE,
+    B,
+    LabelNoise,
+    N,
+    Rule,
+    Scaling,
+    kappa,
+)
+from theory.shared_noise import mean_force
+from theory.stability import orthogonal_factor
+from theory.zero_sum_noise import zero_sum_drift
 
 
 def test_cumulants_of_symmetric_noise():
@@ -51,3 +72,26 @@ def test_the_drift_is_a_step_of_second_order_in_the_displacement():
 def test_unknown_sharing_of_the_noise_is_refused():
     with pytest.raises(ValueError, match="sharing must be 'independent' or 'shared', got 'sometimes'"):
         LabelNoise("sometimes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        mean_modified_loss,
+        orthogonal_factor,
+        mean_force,
+        tangential_increment,
+        zero_sum_drift,
+        lambda rule: enumerated_second_moment(rule, sp.eye(2), sp.eye(2)),
+    ],
+)
+@pytest.mark.parametrize("options", [{"momentum": HEAVY_BALL}, {"momentum": NESTEROV}, {"weight_decay": True}], ids=str)
+def test_what_is_derived_for_plain_steps_refuses_momentum_and_decay(derive, options):
+    with pytest.raises(ValueError, match="without momentum and weight decay"):
+        derive(Rule(sampling="full", **options))
+
+
+@pytest.mark.parametrize("derive", [mean_modified_loss, orthogonal_factor, zero_sum_drift])
+def test_what_is_derived_for_one_step_refuses_reshuffling(derive):
+    with pytest.raises(ValueError, match=r"derived for the samplings .* got 'reshuffle'"):
+        derive(Rule(sampling="reshuffle"))

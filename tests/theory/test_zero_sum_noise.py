@@ -103,7 +103,7 @@ def test_skewness_of_the_noise_does_not_enter_for_the_square_loss():
 
 
 def test_drawn_batches_are_refused():
-    with pytest.raises(ValueError, match="sampling must be 'full', got 'iid'"):
+    with pytest.raises(ValueError, match=r"for the samplings \('full',\), got 'iid'"):
         zero_sum_drift(Rule())
 
 

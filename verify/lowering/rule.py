@@ -70,11 +70,22 @@ class RuleChoice:
     momentum_kind: Literal["heavy-ball", "nesterov"] = "heavy-ball"
     decay_per_lr: float = 0.0
 
+    def __post_init__(self) -> None:
+        if self.has_skewed_noise and self.law.reflect is torch.neg:
+            raise ValueError(
+                f"cumulants of odd order must be 0 for the law {self.law.name!r}, whose antithetic replicas see the "
+                f"opposite noise: their mean knows none; give the law a `reflect` that keeps its skewness, as `two_point` has"
+            )
+
+    @property
+    def has_skewed_noise(self) -> bool:
+        """Whether the law has a cumulant of odd order."""
+        return any(order % 2 and value for order, value in self.known_cumulants.items())
+
     @property
     def symbolic(self) -> Rule:
         """The rule of theory."""
-        symmetric = not any(order % 2 and value for order, value in self.known_cumulants.items())
-        noise = LabelNoise(self.sharing, symmetric)
+        noise = LabelNoise(self.sharing, symmetric=not self.has_skewed_noise)
         momentum = MOMENTA[self.momentum_kind] if self.momentum else PLAIN
         return Rule(self.loss, self.sampling, noise, momentum, self.decay_per_lr > 0)
 
