@@ -51,7 +51,8 @@ def partly_trained(model: Model, theta: Tensor, trained: slice) -> Model:
     before, after = theta[:first], theta[last:]
 
     def part(parameters: Tensor, x: Tensor) -> Tensor:
-        return model(torch.cat([before, parameters, after]), x)
+        device = parameters.device
+        return model(torch.cat([before.to(device), parameters, after.to(device)]), x)
 
     return part
 

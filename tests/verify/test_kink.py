@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from theory.drift import derive
+from tests.oracles import tangent
 from verify import places
 from verify.claim import STATED, MeasuredClaim
 from verify.claims.kink import CLAIMS, KinkExperiment, push_ratio
 from verify.estimate import Measurement
-from verify.experiment import placed
-from verify.lowering.drift import drift_field
+from verify.experiment import to_array
 
 PUSH = np.array([3.0, 4.0])
 
@@ -38,18 +39,20 @@ def test_another_formula_is_off_by_its_difference():
 
 
 def test_the_push_goes_with_the_power_three_halves_and_turns_the_unit_off():
-    kink = experiment()
-    problem, theta = placed(places.kink, "cpu")
-    smooth = drift_field(derive(kink.choice.symbolic, kink.scaling), kink.choice, problem, 0.01)(theta)
-    pushes = {lr: kink.predictions(smooth, problem, theta, lr)[STATED] for lr in (1e-6, 4e-6)}
+    pushes = {lr: experiment().predictions(lr)[STATED] for lr in (1e-6, 4e-6)}
     np.testing.assert_allclose(pushes[4e-6], 8 * pushes[1e-6], rtol=1e-5)  # 1 - eta gamma is 1 to 1e-5
     assert pushes[1e-6][places.KINK_UNIT_BIAS] < 0
-    assert not np.asarray(smooth).any()
 
 
-@pytest.mark.parametrize("place", [places.kink, places.beside_the_kink])
-def test_the_prediction_is_for_the_kink_wherever_the_world_starts(place):
-    kink = experiment()
-    problem, theta = place()
-    expected = kink.predictions(0 * theta, *places.kink(), 0.01)[STATED]
-    np.testing.assert_allclose(kink.predictions(0 * theta, problem, theta, 0.01)[STATED], expected)
+def test_the_push_is_tangent_to_the_manifold_at_the_kink():
+    problem, theta = places.kink()
+    push = experiment().predictions(0.01)[STATED]
+    np.testing.assert_allclose(to_array(tangent(problem, theta)) @ push, push, rtol=1e-12)
+
+
+def test_preflight_refuses_training_error_and_unstable_learning_rates():
+    experiment().preflight()
+    with pytest.raises(ValueError, match="above the limit of mean-square stability"):
+        replace(experiment(), lrs=(2.0,)).preflight()
+    with pytest.raises(ValueError, match="not on the zero-loss manifold"):
+        replace(experiment(), place=lambda: (places.kink()[0], places.kink()[1] + 1)).preflight()
