@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from numerics.derivative_guard import require_correct_derivatives
 from numerics.problem import Problem
 from numerics.slow_flow import slow_flow
 from numerics.zero_loss_manifold import normal_space, require_zero_loss
@@ -34,8 +35,10 @@ def mean_drift(
     """Return P(theta*) (theta_T - theta*) / T along the slow flow: the derived drift averaged over a window, ``[P]``.
 
     Raises:
-        ValueError: If theta* has training error, or the learning rate is above the limit of stability.
+        ValueError: If autograd gets the model's derivatives wrong, theta* has training error, or the learning rate is
+            above the limit of stability.
     """
+    require_correct_derivatives(problem, theta)
     require_zero_loss(problem, theta)
     require_stable(derived.rule, problem, theta, choice.values(problem, lr))
     end = slow_flow(problem, drift_field(derived, choice, problem, lr), theta, num_steps)
