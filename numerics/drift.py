@@ -19,14 +19,17 @@ class VectorEstimate(NamedTuple):
     num_samples: int
 
 
-def stationary_start(ensemble: Ensemble, theta: Tensor, covariance: Tensor) -> Tensor:
-    """Return Gaussian starts around theta with the given covariance ``[P, P]``, in antithetic pairs, ``[P, R]``."""
-    eigenvalues, vectors = torch.linalg.eigh(covariance)
-    root = vectors * eigenvalues.clamp(min=0).sqrt()
-    return theta[:, None] + root @ ensemble.normal(len(theta))
+def stationary_start(ensemble: Ensemble, theta: Tensor, root: Tensor) -> State:
+    """Return Gaussian starts around theta, in antithetic pairs.
+
+    The covariance root root^T is that of the displacement, root ``[P, K]``, or with momentum that of displacement and
+    velocity, root ``[2P, K]``.
+    """
+    displacement, *velocities = (root @ ensemble.normal(root.shape[1])).split(len(theta))
+    return State(theta[:, None] + displacement, 0, *velocities)
 
 
-def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int, *, discard: int = 0) -> VectorEstimate:
+def drift(ensemble: Ensemble, theta: Tensor, root: Tensor, num_steps: int, *, discard: int = 0) -> VectorEstimate:
     """Return E[P(theta*) (theta_T - theta_discard)] per step over ``num_steps`` steps, from a stationary start.
 
     Antithetic pairs are the samples: their mean is free of everything odd in the noise.
@@ -34,7 +37,7 @@ def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int,
     Args:
         ensemble: The replicas.
         theta: theta*, a point of zero training error, ``[P]``.
-        covariance: Covariance of the start around theta*, ``[P, P]``.
+        root: Root of the start's covariance, as for `stationary_start`.
         num_steps: Length of the window, in gradient steps.
         discard: Steps before the window begins.
 
@@ -46,7 +49,7 @@ def drift(ensemble: Ensemble, theta: Tensor, covariance: Tensor, num_steps: int,
         raise ValueError(f"num_steps must be at least 1, got {num_steps}")
     require_zero_loss(ensemble.problem, theta)
     projector = tangent_projector(ensemble.problem, theta)
-    begin = ensemble.advanced(State(stationary_start(ensemble, theta, covariance), 0), discard)
+    begin = ensemble.advanced(stationary_start(ensemble, theta, root), discard)
     end = ensemble.advanced(begin, num_steps)
     return estimate(pair_means(ensemble, projector @ (end.theta - begin.theta) / num_steps))
 

@@ -20,9 +20,9 @@ from torch import Generator, Tensor
 from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
-from numerics.label_noise import STEPS_PER_BLOCK, NoiseLaw
+from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.problem import Model, Problem
-from numerics.update_rule import UpdateRule
+from numerics.update_rule import Structure, UpdateRule
 
 REPLICAS_PER_BLOCK = 256
 """Replicas that share one random stream; the second half of a block mirrors the noise of the first."""
@@ -33,10 +33,20 @@ Step = Callable[..., Tensor]
 
 
 class State(NamedTuple):
-    """Parameters ``[P, R]`` and the number of steps taken."""
+    """Parameters ``[P, R]``, the number of steps taken, and with momentum the velocity ``[P, R]``; None: at rest."""
 
     theta: Tensor
     step: int
+    velocity: Tensor | None = None
+
+
+class Numbers(NamedTuple):
+    """The numbers of a rule that a kernel takes as arguments."""
+
+    lr: Tensor
+    noise_std: Tensor
+    momentum: Tensor
+    weight_decay: Tensor
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,12 @@ class Ensemble:
                 f"num_replicas must be even and, above {REPLICAS_PER_BLOCK}, a multiple of it, got {size}; "
                 f"try {max(2, -(-size // REPLICAS_PER_BLOCK) * REPLICAS_PER_BLOCK)}"
             )
+        batch, num_data = self.rule.batch_size, self.problem.num_data
+        if self.rule.sampling == "reshuffle" and batch and num_data % batch:
+            raise ValueError(
+                f"batch_size must divide the number of data points, {num_data}, for sampling='reshuffle', got {batch}; "
+                "take a divisor"
+            )
 
     @cached_property
     def block_size(self) -> int:
@@ -87,43 +103,55 @@ class Ensemble:
         """Return the state after ``num_steps`` more steps.
 
         Raises:
-            ValueError: If theta is not ``[P, R]``, or the number of steps is negative.
+            ValueError: If theta or the velocity is not ``[P, R]``, or the number of steps is negative.
             FloatingPointError: If a parameter is not finite afterwards.
         """
-        theta, step = state
+        theta, step, velocity = state
         if num_steps < 0:
             raise ValueError(f"num_steps must be at least 0, got {num_steps}")
         if theta.ndim != 2 or theta.shape[1] != self.num_replicas:
             raise ValueError(f"theta must be [P, {self.num_replicas}], replicas last, got {list(theta.shape)}")
+        if velocity is not None and (velocity.shape != theta.shape or not self.rule.momentum):
+            raise ValueError(
+                f"velocity goes with momentum and has theta's shape {list(theta.shape)}, got {list(velocity.shape)} "
+                f"with momentum {self.rule.momentum}"
+            )
+        both = [theta, torch.zeros_like(theta) if velocity is None else velocity] if self.rule.momentum else [theta]
+        packed = torch.cat(both)
         blocks_per_chunk = len(self.blocks) if theta.is_cuda else max(1, REPLICAS_PER_CHUNK // self.block_size)
         chunks = [self.blocks[k : k + blocks_per_chunk] for k in range(0, len(self.blocks), blocks_per_chunk)]
-        parts = theta.split([len(chunk) * self.block_size for chunk in chunks], dim=1)
+        parts = packed.split([len(chunk) * self.block_size for chunk in chunks], dim=1)
         end = step + num_steps
         moved = [self._chunk_advanced(p.contiguous(), c, step, end) for p, c in zip(parts, chunks, strict=True)]
-        theta = torch.cat(moved, dim=1)
-        if not torch.isfinite(theta).all():
+        packed = torch.cat(moved, dim=1)
+        if not torch.isfinite(packed).all():
             raise FloatingPointError(
                 f"the ensemble diverged before step {end}: lr {self.rule.lr} is too large for this problem; lower it"
             )
-        return State(theta, end)
+        theta, *velocities = packed.split(len(theta))
+        return State(theta, end, *velocities)
 
-    def _chunk_advanced(self, theta: Tensor, blocks: range, step: int, end: int) -> Tensor:
-        """Return the parameters of some replica blocks, moved on from one step to another."""
-        problem, rule = self.problem, self.rule
-        lr, std = (torch.tensor(value, dtype=theta.dtype, device=theta.device) for value in (rule.lr, rule.noise_std))
-        clock = torch.arange(STEPS_PER_BLOCK, device=theta.device)
-        one_step = step_function(problem.model, rule.noise, rule.loss, rule.sampling)
+    def _chunk_advanced(self, packed: Tensor, blocks: range, step: int, end: int) -> Tensor:
+        """Return the state of some replica blocks, moved on from one step to another."""
+        problem, rule, dtype, device = self.problem, self.rule, packed.dtype, packed.device
+        values = (rule.lr, rule.noise_std, rule.momentum, rule.weight_decay)
+        numbers = Numbers(*(torch.tensor(value, dtype=dtype, device=device) for value in values))
+        clock = torch.arange(STEPS_PER_BLOCK, device=device)
+        one_step = step_function(problem.model, rule.structure)
         if self.compiled:
-            shapes = (theta.shape, problem.inputs.shape, rule.batch_size, rule.sharing, theta.dtype, theta.device)
-            one_step = compiled_step(problem.model, rule.noise, rule.loss, rule.sampling, shapes)
+            shapes = (packed.shape, problem.inputs.shape, rule.batch_size, rule.sharing, dtype, device)
+            one_step = compiled_step(problem.model, rule.structure, shapes)
         while step < end:
             number, first = divmod(step, STEPS_PER_BLOCK)
-            noise, draws = self._randomness(number, blocks, theta.device)
+            noise, draws = self._randomness(number, blocks, device)
             last = min(STEPS_PER_BLOCK, first + end - step)
             for place in range(first, last):
-                theta = one_step(theta, noise, draws, clock[place], lr, std, problem.inputs, problem.labels)
+                moment, at = clock[place], numbers
+                if rule.noise_in_time == "zero-sum" and place % 2:  # the noise of the step before, with the other sign
+                    moment, at = clock[place - 1], numbers._replace(noise_std=-numbers.noise_std)
+                packed = one_step(packed, noise, draws, moment, at, problem.inputs, problem.labels)
             step += last - first
-        return theta
+        return packed
 
     def _generator(self, block: int, purpose: str, device: torch.device) -> Generator:
         digest = hashlib.sha256(f"{self.seed}/{block}/{purpose}".encode()).digest()
@@ -150,15 +178,33 @@ class Ensemble:
             if rule.sampling == "iid":
                 shape = (STEPS_PER_BLOCK, batch, half)
                 draws += 2 * [torch.randint(self.problem.num_data, shape, generator=generator, device=device)]
+            elif rule.sampling == "reshuffle":
+                draws += 2 * [self._shuffled(number, block, batch, device)]
         return torch.cat(noises, dim=-1), torch.cat(draws, dim=-1) if draws else None
 
+    def _shuffled(self, number: int, block: int, batch: int, device: torch.device) -> Tensor:
+        """Return the data drawn in one step block, ``[steps, B, replicas / 2]``: an order for each epoch it touches."""
+        num_data, half = self.problem.num_data, self.block_size // 2
+        per_epoch = num_data // batch
+        first, last = (step // per_epoch for step in (number * STEPS_PER_BLOCK, (number + 1) * STEPS_PER_BLOCK - 1))
+        orders = [
+            torch.rand(
+                num_data, half, generator=self._generator(block, f"epoch {epoch}", device), device=device
+            ).argsort(0)
+            for epoch in range(first, last + 1)
+        ]
+        begin = number * STEPS_PER_BLOCK - first * per_epoch
+        return torch.cat(orders).unflatten(0, (-1, batch))[begin : begin + STEPS_PER_BLOCK]
 
-def step_function(model: Model, law: NoiseLaw, loss: Callable[[Tensor], Tensor], sampling: str) -> Step:
+
+def step_function(model: Model, structure: Structure) -> Step:
     """Return the function that takes one step, replicas last.
 
-    Its arguments are theta ``[P, R]``, the noise block, the drawn data of the block (None for full batches), the step's
-    place in the block, learning rate, noise standard deviation, inputs and labels: one kernel serves them all.
+    Its arguments are the state (theta ``[P, R]``, with momentum above the velocity), the noise block, the drawn data of
+    the block (None for full batches), the step's place in the block, the rule's numbers, inputs and labels: one kernel
+    serves them all.
     """
+    law, loss, is_drawn, momentum_kind, has_decay = structure
 
     def batch_loss(theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
         return loss(vmap(model, in_dims=(None, 0))(theta, inputs) - targets).mean()
@@ -169,33 +215,38 @@ def step_function(model: Model, law: NoiseLaw, loss: Callable[[Tensor], Tensor],
     def drawn_loss(theta: Tensor, noise: Tensor, inputs: Tensor, labels: Tensor, drawn: Tensor) -> Tensor:
         return batch_loss(theta, inputs[drawn], labels[drawn] + noise)
 
-    def full_step(theta, block, draws, place, lr, std, inputs, labels) -> Tensor:
-        del draws
-        noise = law.at(block, place, theta.dtype) * std
-        return theta - lr * vmap(grad(full_loss), in_dims=(-1, -1, None, None), out_dims=-1)(
-            theta, noise, inputs, labels
-        )
-
-    def drawn_step(theta, block, draws, place, lr, std, inputs, labels) -> Tensor:
-        noise = law.at(block, place, theta.dtype) * std
+    def gradient(theta: Tensor, noise: Tensor, draws: Tensor | None, place: Tensor, inputs, labels) -> Tensor:
+        if not is_drawn or draws is None:
+            return vmap(grad(full_loss), in_dims=(-1, -1, None, None), out_dims=-1)(theta, noise, inputs, labels)
         drawn = draws.index_select(0, place.reshape(1)).squeeze(0)
-        gradient = vmap(grad(drawn_loss), in_dims=(-1, -1, None, None, -1), out_dims=-1)
-        return theta - lr * gradient(theta, noise, inputs, labels, drawn)
+        in_dims = (-1, -1, None, None, -1)
+        return vmap(grad(drawn_loss), in_dims=in_dims, out_dims=-1)(theta, noise, inputs, labels, drawn)
 
-    return full_step if sampling == "full" else drawn_step
+    def step(packed: Tensor, block, draws, place, numbers: Numbers, inputs, labels) -> Tensor:
+        theta = packed[: len(packed) // 2] if momentum_kind else packed
+        noise = law.at(block, place, theta.dtype) * numbers.noise_std
+        slope = gradient(theta, noise, draws, place, inputs, labels)
+        if has_decay:
+            slope = slope + numbers.weight_decay * theta
+        plain = -numbers.lr * slope
+        if not momentum_kind:
+            return theta + plain
+        velocity = numbers.momentum * packed[len(packed) // 2 :] + plain
+        moved = velocity if momentum_kind == "heavy-ball" else plain + numbers.momentum * velocity
+        return torch.cat([theta + moved, velocity])
+
+    return step
 
 
 @cache
-def compiled_step(
-    model: Model, law: NoiseLaw, loss: Callable[[Tensor], Tensor], sampling: str, shapes: tuple[Hashable, ...]
-) -> Step:
+def compiled_step(model: Model, structure: Structure, shapes: tuple[Hashable, ...]) -> Step:
     """Return the step compiled for one model and one set of shapes; where no compiler works, eager, with one warning.
 
     The compiler counts its recompilations per code object and gives up after a few, so each kernel gets a code object
     of its own.
     """
     del shapes
-    eager = step_function(model, law, loss, sampling)
+    eager = step_function(model, structure)
     fast = torch.compile(_with_own_code(eager), dynamic=False, fullgraph=True)
     chosen: list[Step] = []
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
 
 STEPS_PER_BLOCK = 64
-"""Steps that share one draw; noise is a function of (seed, replica block, step block)."""
+"""Steps that share one draw; noise is a function of (seed, replica block, step block). Even, for noise in pairs."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class NoiseLaw:
     Attributes:
         name: The law's name.
         draw: (generator, shape) -> the block for labels of that shape, on the generator's device.
-        reflect: block -> the block of the opposite noise.
+        reflect: block -> a block of the same law for the antithetic replicas: the opposite noise of a symmetric law.
         at: (block, step in block, dtype) -> the noise of that step, of the labels' shape.
     """
 
@@ -47,11 +48,12 @@ RADEMACHER = NoiseLaw("rademacher", _words, torch.bitwise_not, _bit_sign)
 
 
 def continuous(name: str, sample: Callable[[Generator, tuple[int, ...]], Tensor]) -> NoiseLaw:
-    """Return a law from a sampler of any shape with mean 0 and variance 1.
+    """Return a symmetric law from a sampler of any shape with mean 0 and variance 1.
 
     Args:
         name: The law's name.
-        sample: (generator, shape) -> samples of that shape on the generator's device.
+        sample: (generator, shape) -> samples of that shape on the generator's device. Antithetic replicas see their
+            negatives: of a skewed law all odd cumulants would vanish in the mean over replicas.
     """
     return NoiseLaw(
         name,
@@ -72,3 +74,24 @@ def _uniform(generator: Generator, shape: tuple[int, ...]) -> Tensor:
 
 GAUSSIAN = continuous("gaussian", _normal)
 UNIFORM = continuous("uniform", _uniform)
+
+
+@cache
+def two_point(probability: float) -> NoiseLaw:
+    """Return the law of two values, the larger one with the given probability p; its third cumulant is (1-2p)/sqrt(pq).
+
+    Raises:
+        ValueError: If the probability is not between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise ValueError(f"probability must lie between 0 and 1, got {probability}")
+    large, small = ((1 - probability) / probability) ** 0.5, -((probability / (1 - probability)) ** 0.5)
+
+    def uniform(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+        return torch.rand((STEPS_PER_BLOCK, *shape), generator=generator, dtype=torch.float64, device=generator.device)
+
+    def at(block: Tensor, step: Tensor, dtype: torch.dtype) -> Tensor:
+        is_large = block.index_select(0, step.reshape(1)).squeeze(0) < probability
+        return is_large.to(dtype) * (large - small) + small
+
+    return NoiseLaw(f"two points, p = {probability}", uniform, lambda block: 1 - block, at)

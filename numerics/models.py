@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -10,13 +12,49 @@ from numerics.problem import Model
 
 def tanh_network(num_inputs: int, width: int) -> Model:
     """Return h(theta, x) = sum_i c_i tanh(w_i . x + b_i); theta holds W ``[width, num_inputs]``, b, c, flat."""
+    return _two_layers(num_inputs, width, torch.tanh)
+
+
+def relu_network(num_inputs: int, width: int) -> Model:
+    """Return the same with max(0, .) for tanh; at its kink the derivative is 0."""
+    return _two_layers(num_inputs, width, torch.relu)
+
+
+def _two_layers(num_inputs: int, width: int, activation: Callable[[Tensor], Tensor]) -> Model:
+    hidden = pre_activations(num_inputs, width)
 
     def model(theta: Tensor, x: Tensor) -> Tensor:
-        weights, rest = theta[: width * num_inputs].reshape(width, num_inputs), theta[width * num_inputs :]
-        hidden = torch.tanh((weights * x).sum(-1) + rest[:width])
-        return (rest[width:] * hidden).sum()
+        return (theta[width * (num_inputs + 1) :] * activation(hidden(theta, x))).sum()
 
     return model
+
+
+def pre_activations(num_inputs: int, width: int) -> Model:
+    """Return the function (theta, x) -> w_i . x + b_i, ``[width]``, for parameters that begin with W and b, flat."""
+
+    def hidden(theta: Tensor, x: Tensor) -> Tensor:
+        weights, rest = theta[: width * num_inputs].reshape(width, num_inputs), theta[width * num_inputs :]
+        return (weights * x).sum(-1) + rest[:width]
+
+    return hidden
+
+
+def partly_trained(model: Model, theta: Tensor, trained: slice) -> Model:
+    """Return the model as a function of ``theta[trained]`` alone; all other parameters stay as they are in theta.
+
+    Raises:
+        ValueError: If the slice has a step.
+    """
+    if trained.step not in (None, 1):
+        raise ValueError(f"trained must be a slice without a step, got {trained}")
+    first, last, _ = trained.indices(len(theta))
+    before, after = theta[:first], theta[last:]
+
+    def part(parameters: Tensor, x: Tensor) -> Tensor:
+        device = parameters.device
+        return model(torch.cat([before.to(device), parameters, after.to(device)]), x)
+
+    return part
 
 
 def quadratic_network(num_inputs: int, width: int) -> Model:
@@ -49,4 +87,13 @@ def product_model(theta: Tensor, x: Tensor) -> Tensor:
     return theta[0] * theta[1] * x
 
 
-__all__ = ["linear_model", "matrix_sensing", "product_model", "quadratic_network", "tanh_network"]
+__all__ = [
+    "linear_model",
+    "matrix_sensing",
+    "partly_trained",
+    "pre_activations",
+    "product_model",
+    "quadratic_network",
+    "relu_network",
+    "tanh_network",
+]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 import torch
@@ -26,10 +26,13 @@ class Batches(NamedTuple):
     noise: Tensor
 
 
-def all_batches(num_data: int, batch_size: int | None, sharing: str, std: float) -> Batches:
+def all_batches(
+    num_data: int, batch_size: int | None, sharing: str, std: float, *, replacement: bool = True
+) -> Batches:
     """Return every batch with noise of +-std; ``batch_size`` None stands for the full batch."""
     size = batch_size or num_data
-    choices = [tuple(range(num_data))] if batch_size is None else list(product(range(num_data), repeat=size))
+    drawn = product(range(num_data), repeat=size) if replacement else permutations(range(num_data), size)
+    choices = [tuple(range(num_data))] if batch_size is None else list(drawn)
     signs = list(product([-std, std], repeat=size)) if sharing == "independent" else [(-std,) * size, (std,) * size]
     pairs = list(product(choices, signs))
     return Batches(torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs], dtype=torch.float64))
@@ -78,16 +81,51 @@ def tangent(problem: Problem, theta: Tensor) -> Tensor:
     return torch.eye(len(theta), dtype=theta.dtype) - torch.linalg.pinv(jacobian) @ jacobian
 
 
+class Momentum(NamedTuple):
+    """v' = beta v + D, theta' = theta + of_velocity v' + of_step D."""
+
+    beta: float
+    of_velocity: float
+    of_step: float
+
+
 def fixed_point(problem: Problem, theta: Tensor, batches: Batches, lr: float, loss: Loss = torch.square) -> Tensor:
     """Return S = E[A S A^T] + E[b b^T], where one batch's linearised step without noise is A and its kick b."""
-    identity = torch.eye(len(theta), dtype=theta.dtype)
-    quiet = Batches(batches.draws, torch.zeros_like(batches.noise))
-    steps = identity + jacrev(partial(increments, problem, quiet, lr, loss))(theta)
+    return state_fixed_point(problem, theta, batches, lr, Momentum(0, 0, 1), loss)[: len(theta), : len(theta)]
+
+
+def state_fixed_point(
+    problem: Problem, theta: Tensor, batches: Batches, lr: float, momentum: Momentum, loss: Loss = torch.square
+) -> Tensor:
+    """Return the same for the state of displacement and velocity, ``[2P, 2P]``."""
     basis = _range(problem, theta)
-    steps = basis.T @ steps @ basis
-    kicks = increments(problem, batches, lr, loss, theta) @ basis
+    steps, kicks = linear_steps(problem, theta, batches, lr, momentum, loss)
     propagator = torch.stack([torch.kron(a, a) for a in steps]).mean(0)
-    return _solved(torch.eye(len(propagator), dtype=theta.dtype) - propagator, kicks, basis)
+    both = torch.block_diag(basis, basis)
+    return _solved(torch.eye(len(propagator), dtype=theta.dtype) - propagator, kicks, both)
+
+
+def linear_steps(
+    problem: Problem, theta: Tensor, batches: Batches, lr: float, momentum: Momentum, loss: Loss = torch.square
+) -> tuple[Tensor, Tensor]:
+    """Return each batch's linear step of the state on the range of Gamma ``[K, 2r, 2r]`` and its kick ``[K, 2r]``."""
+    quiet = Batches(batches.draws, torch.zeros_like(batches.noise))
+    basis = _range(problem, theta)
+    slopes = basis.T @ jacrev(partial(increments, problem, quiet, lr, loss))(theta) @ basis
+    kicks = increments(problem, batches, lr, loss, theta) @ basis
+    identity = torch.eye(basis.shape[1], dtype=theta.dtype)
+    beta, of_velocity, of_step = momentum
+    worth = of_velocity + of_step
+    steps = [
+        torch.cat(
+            [
+                torch.cat([identity + worth * slope, of_velocity * beta * identity], 1),
+                torch.cat([slope, beta * identity], 1),
+            ]
+        )
+        for slope in slopes
+    ]
+    return torch.stack(steps), torch.cat([worth * kicks, kicks], 1)
 
 
 def lyapunov(problem: Problem, theta: Tensor, batches: Batches, lr: float, loss: Loss = torch.square) -> Tensor:

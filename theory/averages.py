@@ -6,22 +6,24 @@ Averaging takes two steps:
 1. *Noise.* The mean of z_a z_b ... is the sum over the set partitions of its factors of the product of the blocks'
    cumulants. Independent noise forces the labels of a block to coincide, and each merge of two averaged labels costs
    1/(batch size). Noise shared by the batch carries no label: nothing is merged.
-2. *Draws.* What data the draws hold. A full batch holds each data point once, so a draw's label is a data label. For
-   iid draws, distinct draws are independent: the product is the sum over the set partitions of its labels, weighted
-   by B (B - 1) ... / B^(number of labels), a block's labels being one draw.
+2. *Draws.* What data the draws hold. A full batch holds each data point once, so a draw's label is a data label.
+   Otherwise the product is the sum over the set partitions of its labels, weighted by
+   B (B - 1) ... / B^(number of labels), a block's labels being one draw. Distinct iid draws are independent. Distinct
+   draws of one epoch hold distinct data: their average is n^k / (n (n - 1) ...) times that over all data, coincidences
+   taken out by Moebius inversion over the set partitions of the k draws.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import prod
+from math import factorial, prod
 from typing import cast
 
 import sympy as sp
 from sympy.utilities.iterables import multiset_partitions
 
 from theory.index_algebra import Expr, Factor, Head, Product
-from theory.rule import B, Rule
+from theory.rule import B, N, Rule
 
 NOISE = Head("z", rank=0, labelled=True, derivative="constant")
 SHARED_NOISE = Head("z", rank=0, derivative="constant")
@@ -53,11 +55,22 @@ def average_over_draws(expr: Expr, rule: Rule) -> Expr:
     def average(product: Product, coefficient: sp.Expr) -> Iterator[tuple[Iterable[Factor], sp.Expr]]:
         labels = sorted({f.label for f in product if isinstance(f.label, int)})
         for blocks in _set_partitions(labels):
-            weight = sp.ff(B, len(blocks)) / B ** len(labels)
+            weight = coefficient * sp.expand_func(sp.ff(B, len(blocks)) / B ** len(labels))
             merged = {label: block[0] for block in blocks for label in block}
-            yield [f.renamed({}, merged) for f in product], coefficient * sp.expand_func(weight)
+            drawn = [f.renamed({}, merged) for f in product]
+            yield from [(drawn, weight)] if rule.sampling == "iid" else _of_distinct_data(drawn, weight)
 
     return expr.map(average)
+
+
+def _of_distinct_data(product: list[Factor], weight: sp.Expr) -> Iterator[tuple[list[Factor], sp.Expr]]:
+    """Yield what a product whose labels are distinct data is, in averages over all data."""
+    labels = sorted({f.label for f in product if isinstance(f.label, int)})
+    for blocks in _set_partitions(labels):
+        moebius = prod((-1) ** (len(block) - 1) * factorial(len(block) - 1) for block in blocks)
+        share = sp.expand_func(N ** len(blocks) / sp.ff(N, len(labels)))
+        merged = {label: block[0] for block in blocks for label in block}
+        yield [f.renamed({}, merged) for f in product], weight * moebius * share
 
 
 def average(expr: Expr, rule: Rule) -> Expr:

@@ -3,8 +3,8 @@
 A product is a graph: factors, summed indices and averaged data labels are its vertices. Two products are equal
 exactly when their graphs are isomorphic by a map that keeps heads, free names and slots. The canonical form is
 the smallest relabelling found by colour refinement; where refinement leaves a class of several vertices, each of
-them is singled out in turn (individualisation) and the smallest outcome is kept. The result is exact: refinement
-only prunes, it never decides.
+them is singled out in turn (individualisation) and the smallest outcome is kept. Of the vertices that an automorphism
+takes to each other one is enough. The result is exact: refinement only prunes, it never decides.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Vertex = tuple[str, int]
 Colouring = dict[Vertex, int]
+Edges = dict[Vertex, list[tuple[int, Vertex]]]
 
 
 @lru_cache(maxsize=100_000)
@@ -57,15 +58,18 @@ def _links(factor: Factor) -> Iterable[Vertex]:
 
 
 def _canonical_component(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
-    edges: dict[Vertex, list[tuple[int, Vertex]]] = defaultdict(list)
+    counts = Counter(factor.renamed({}, {}) for factor in factors)  # equal factors are one vertex
+    edges: Edges = defaultdict(list)
     colours: dict[Vertex, tuple] = {}
-    for number, factor in enumerate(factors):
+    for number, (factor, count) in enumerate(counts.items()):
         vertex = ("factor", number)
         # Free names are part of a vertex's colour; the slot matters only where the head is not symmetric.
         free = [(slot, i) for slot, i in enumerate(factor.indices) if isinstance(i, str)]
         named = sorted((0 if factor.head.symmetric else slot, i) for slot, i in free)
         label = factor.label if isinstance(factor.label, str) else ""
-        colours[vertex] = ("factor", factor.head.name, factor.head.symmetric, len(factor.indices), label, tuple(named))
+        head = factor.head
+        shape = (head.name, head.symmetric, len(factor.indices), label, tuple(named), head.sort_key)
+        colours[vertex] = ("factor", *shape, count)
         for slot, i in enumerate(factor.indices):
             if isinstance(i, int):
                 space = factor.head.space(slot).name
@@ -77,7 +81,7 @@ def _canonical_component(factors: tuple[Factor, ...]) -> tuple[Factor, ...]:
             edges[vertex].append((-1, ("label", factor.label)))
             edges[("label", factor.label)].append((-1, vertex))
     start = {vertex: (repr(colour),) for vertex, colour in colours.items()}
-    return min(_leaves(factors, _refined(_ranked(start), edges), edges))
+    return _smallest(factors, _refined(_ranked(start), edges), edges)
 
 
 def _ranked(signature: dict[Vertex, tuple]) -> Colouring:
@@ -85,7 +89,7 @@ def _ranked(signature: dict[Vertex, tuple]) -> Colouring:
     return {vertex: order[value] for vertex, value in signature.items()}
 
 
-def _refined(colouring: Colouring, edges: dict[Vertex, list[tuple[int, Vertex]]]) -> Colouring:
+def _refined(colouring: Colouring, edges: Edges) -> Colouring:
     while True:
         finer = _ranked(
             {
@@ -98,17 +102,31 @@ def _refined(colouring: Colouring, edges: dict[Vertex, list[tuple[int, Vertex]]]
         colouring = finer
 
 
-def _leaves(
-    factors: tuple[Factor, ...], colouring: Colouring, edges: dict[Vertex, list[tuple[int, Vertex]]]
-) -> Iterable[tuple[Factor, ...]]:
-    sizes = Counter(colouring.values())
+def _smallest(factors: tuple[Factor, ...], colouring: Colouring, edges: Edges) -> tuple[Factor, ...]:
+    """Return the smallest relabelling that some sequence of individualisations leads to."""
+    branches = _individualised(colouring, edges)
+    if not branches:
+        return _renamed(factors, colouring)
+    # Where the first leaves of two branches are equal, an automorphism takes one branch to the other: one will do.
+    different = {_first_leaf(factors, branch, edges): branch for branch in branches}
+    return min(_smallest(factors, branch, edges) for branch in different.values())
+
+
+def _first_leaf(factors: tuple[Factor, ...], colouring: Colouring, edges: Edges) -> tuple[Factor, ...]:
+    while branches := _individualised(colouring, edges, limit=1):
+        (colouring,) = branches
+    return _renamed(factors, colouring)
+
+
+def _individualised(colouring: Colouring, edges: Edges, limit: int | None = None) -> list[Colouring]:
+    """Return the refinements in which one vertex of the first class of several is singled out; none if all differ.
+
+    Only indices and labels are singled out: once they all differ, so do the factors.
+    """
+    sizes = Counter(colour for vertex, colour in colouring.items() if vertex[0] != "factor")
     crowded = min((colour for colour, size in sizes.items() if size > 1), default=None)
-    if crowded is None:
-        yield _renamed(factors, colouring)
-        return
-    for chosen in (vertex for vertex, colour in colouring.items() if colour == crowded):
-        single = _ranked({v: (colour, v != chosen) for v, colour in colouring.items()})
-        yield from _leaves(factors, _refined(single, edges), edges)
+    chosen = [vertex for vertex, colour in colouring.items() if colour == crowded][:limit]
+    return [_refined(_ranked({v: (c, v != one) for v, c in colouring.items()}), edges) for one in chosen]
 
 
 def _renamed(factors: tuple[Factor, ...], colouring: Colouring) -> tuple[Factor, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.index_algebra import Expr
+from theory.latex import displayed
 
 DERIVATIONS: dict[str, Callable] = {}
 """Every registered derivation by name; each needs a test marked ``agreement(name)``."""
@@ -34,8 +35,7 @@ class Step:
 
     def latex(self) -> str:
         """Return the step as a paragraph of LaTeX with one displayed formula."""
-        formula = self.result.latex() if isinstance(self.result, Expr) else sp.latex(self.result)
-        return f"{self.text}\n\\[ {formula} \\]\n"
+        return f"{self.text}\n{displayed(self.result)}\n"
 
 
 def steps_latex(steps: tuple[Step, ...]) -> str:

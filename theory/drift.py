@@ -2,12 +2,14 @@
 
 **Statement.** In the tangent directions of the zero-loss manifold the mean increment vanishes to first order in the
 displacement x. Its second order, averaged over the stationary covariance S, does not:
-drift_i = P_ij E[second-order increment_j] with E[x x^T] = S.
+drift_i = P_ij E[second-order increment_j] with E[x x^T] = S. Momentum multiplies it by the number of plain steps that
+one step is worth; weight decay adds its own pull along the manifold.
 **Hypotheses.** Those of `stationary_covariance`; Gamma has constant rank near theta*.
 **Source.** Blanc et al. (COLT 2020), Lemma 8, for single samples and small eta; the engine takes any `Rule` and
 `Scaling`.
 **Derivation.** Expand the update, average over noise and batch, insert S, project. The potential is sought by
-integrating the drift term by term, modulo normal directions (multiples of h_a^j, which P annihilates).
+integrating the drift term by term, modulo normal directions (multiples of h_a^j, which P annihilates); where S is a
+function of Gamma, over the eigenvalues of Gamma.
 """
 
 from __future__ import annotations
@@ -18,18 +20,11 @@ from functools import cache
 import sympy as sp
 
 from theory.derivation import Step, derivation, steps_latex
+from theory.gamma_chain import GAMMA_EIGENVALUE
 from theory.index_algebra import ZERO, Expr, Factor, H, Product
 from theory.rule import ETA, SIGMA, Rule, Scaling
-from theory.stationary_covariance import (
-    GAMMA_EIGENVALUE,
-    RANGE,
-    TANGENT,
-    S,
-    StationaryCovariance,
-    leading,
-    stationary_covariance,
-    with_covariance,
-)
+from theory.second_moments import S, effective_step, leading, with_moments
+from theory.stationary_covariance import RANGE, TANGENT, StationaryCovariance, stationary_covariance
 from theory.update_expansion import increment, mean_increment, part
 
 
@@ -39,11 +34,13 @@ class Drift:
 
     Attributes:
         covariance: The stationary covariance.
-        force: The mean second-order increment (free index j), before the projection onto the tangent space.
+        force: The mean increment of order two in x, and what there is at x = 0 (free index j), before the projection
+            onto the tangent space.
         drift: P_ij force_j (free index i): the mean motion per step.
         remainder: The order of what was dropped from ``drift``.
-        potential: A scalar whose negative gradient, projected, is the drift; None if none was found.
-        spectral_potential: F(gamma), if the drift is -P grad tr F(Gamma) but F is not linear; otherwise None.
+        potential: A scalar whose negative gradient, projected, is the part of the drift without S; None if there is no
+            such part or none was found.
+        spectral_potential: F(gamma), if the part of the drift with S is -P grad tr F(Gamma); otherwise None.
         curl: d_k force_j - d_j force_k, where no potential was found and every head can be differentiated; else None.
         steps: The derivation, line by line.
     """
@@ -74,31 +71,30 @@ def derive(rule: Rule, scaling: Scaling) -> Drift:
     """
     covariance = stationary_covariance(rule, scaling)
     mean = mean_increment(rule, 2)
-    if escape := projected(part(mean, 1)):
+    order, escape = leading(projected(part(mean, 1)), scaling)
+    if escape and order <= scaling.drift:
         raise ValueError(f"the mean increment is not zero along the manifold: {escape.latex()}")
-    order, second_order = leading(with_covariance(part(mean, 2)), scaling)
-    force = simplified(_replaced(second_order, covariance.expression))
+    order, second_order = leading(with_moments(part(mean, 2)) + part(mean, 0), scaling)
+    force = simplified(_replaced(second_order, covariance.expression)) * effective_step(rule)
     drift = projected(force)
-    potential = _potential(drift)
-    spectral = None if potential else _spectral_potential(drift, covariance)
+    plain, with_s = _split(drift)
+    potential = _potential(plain) if plain else None
+    spectral = _spectral_potential(with_s, covariance) if with_s else None
     curl = None
-    if potential is None and spectral is None:
-        curl = _curl(force)
+    if (plain and potential is None) or (with_s and spectral is None):
+        potential, spectral, curl = None, None, _curl(force)
     steps = (
         Step("Increment of one step, to second order in $x$, before averages:", increment(rule, 2)),
         Step("Its mean over noise and batch:", mean),
-        Step(
-            "Change of $S = E[x x^T]$ in one step, to leading order; it vanishes at stationarity:", covariance.equation
+        *(
+            Step(f"Change of ${moment.name}$ in one step, to leading order; it vanishes at stationarity:", equation)
+            for moment, equation in covariance.equations.items()
         ),
         Step("Stationary covariance:", covariance.expression),
         Step("Mean second-order increment with $E[x x^T] = S$:", force),
         Step("Drift, projected onto the tangent space:", drift),
-        *([Step("Its potential:", potential)] if potential else []),
-        *(
-            [Step(r"Its potential is the trace of this function of $\Gamma$:", spectral)]
-            if spectral is not None
-            else []
-        ),
+        *([Step("A potential:", potential)] if potential else []),
+        *([Step(r"The trace of this function of $\Gamma$ is a potential:", spectral)] if spectral is not None else []),
         *([Step("No potential was found; the curl of the force:", curl)] if curl else []),
     )
     remainder = _remainder(rule, scaling, order)
@@ -134,6 +130,12 @@ def _contract_once(product: Product, coefficient: sp.Expr):
     yield product, coefficient
 
 
+def _split(expr: Expr) -> tuple[Expr, Expr]:
+    """Return the terms without S and those with it."""
+    without = expr.map(lambda product, c: [(product, c)] if all(f.head != S for f in product) else [])
+    return without, expr - without
+
+
 def _replaced(expr: Expr, covariance: Expr) -> Expr:
     """Insert the expression found for S_jk."""
 
@@ -166,10 +168,13 @@ def _potential(drift: Expr) -> Expr | None:
         (bound,) = (i for i in projector.indices if i != "i")
         rest = [f for f in product if f is not projector]
         (holder,) = (f for f in rest if bound in f.indices)
-        if holder.head.derivative != "grows":
+        if holder.head.derivative == "grows":
+            lowered = [holder._replace(indices=tuple(i for i in holder.indices if i != bound))]
+        elif holder.head.derivative == "delta":  # d_j (theta_k theta_k) = 2 theta_j
+            lowered = [holder, holder]
+        else:
             return None
-        lowered = holder._replace(indices=tuple(i for i in holder.indices if i != bound))
-        ((key, _),) = Expr.of(*(lowered if f is holder else f for f in rest)).terms
+        ((key, _),) = Expr.of(*(f for f in rest if f is not holder), *lowered).terms
         candidates.add(key)
     unknowns = {key: sp.Symbol(f"u_{k}") for k, key in enumerate(sorted(candidates))}
     ansatz = Expr.collect(unknowns.items())
@@ -197,11 +202,16 @@ def _spectral_potential(drift: Expr, covariance: StationaryCovariance) -> sp.Exp
     if len(ratios) != 1 or drift - form * (ratio := ratios.pop()):
         return None
     antiderivative = sp.integrate(-ratio * covariance.spectral / 2, GAMMA_EIGENVALUE)
-    # The constant is free: choose each logarithm's argument positive at gamma = 0, and the potential 0 there.
-    real = antiderivative.replace(
-        sp.log, lambda u: sp.log(sp.expand(-u if u.subs(GAMMA_EIGENVALUE, 0).is_negative else u))
-    )
-    return sp.simplify(real - real.subs(GAMMA_EIGENVALUE, 0))
+    # The constant is free: each logarithm's argument is 1 at gamma = 0, and the potential 0.
+    real = sp.expand(antiderivative.replace(sp.log, lambda u: sp.log(_normalised(u))))
+    shifted = real - real.subs(GAMMA_EIGENVALUE, 0)
+    return sp.collect(shifted, list(shifted.atoms(sp.log)), sp.factor)
+
+
+def _normalised(argument: sp.Expr) -> sp.Expr:
+    """Return a logarithm's argument divided by its value at gamma = 0."""
+    relative = sp.expand(argument / argument.subs(GAMMA_EIGENVALUE, 0))
+    return sp.collect(relative, GAMMA_EIGENVALUE, sp.factor)
 
 
 def _curl(force: Expr) -> Expr | None:

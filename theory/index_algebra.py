@@ -4,6 +4,7 @@ A `Factor` is a head with a data label and indices, for example h_a^{jk} = d_j d
 string is a free name and an integer is bound: an integer index is summed and occurs exactly twice; an integer label
 stands for the **average over all n data points**, coincidences included, and may occur any number of times.
 SymPy lives in the coefficients only: `sympy.tensor` does not identify equal products of averages.
+Each index space has a Kronecker delta of its own; a summed one is contracted away, and its trace is the dimension.
 
 Every product is validated when it is built. Differentiating a head that has no derivative rule is an error, not 0.
 """
@@ -13,83 +14,45 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Self, cast
+from functools import lru_cache
+from typing import Self, cast
 
 import sympy as sp
 
 from theory.canonical import canonical
+from theory.heads import (
+    DATA,
+    DELTA,
+    PARAMETERS,
+    THETA,
+    Factor,
+    H,
+    Head,
+    Index,
+    Product,
+    Space,
+    delta,
+    is_delta,
+    require_name,
+)
 
-Index = str | int
-Product = tuple["Factor", ...]
-
-
-@dataclass(frozen=True, order=True)
-class Space:
-    """An index space: its name and, as a SymPy symbol's name, its dimension."""
-
-    name: str
-    dimension: str
-
-
-PARAMETERS = Space("parameters", "p")
-
-
-@dataclass(frozen=True, order=True)
-class Head:
-    """A named tensor. ``derivative``: ``grows`` (gains an index), ``constant`` (0) or ``undefined`` (an error)."""
-
-    name: str
-    rank: int | None = None  # None: any number of indices
-    labelled: bool = False
-    symmetric: bool = True
-    derivative: str = "undefined"
-    spaces: tuple[Space, ...] = ()  # of each slot; empty: all are parameters
-
-    def space(self, slot: int) -> Space:
-        """Return the index space of a slot."""
-        return self.spaces[slot] if self.spaces else PARAMETERS
-
-    def __call__(self, *indices: str, label: str | None = None) -> Expr:
-        """Return the expression that consists of this head alone, with free indices and a free label."""
-        return Expr.of(Factor(self, label, indices))
-
-
-class Factor(NamedTuple):
-    """A head with its data label and indices: a string is free, an integer is bound."""
-
-    head: Head
-    label: str | int | None
-    indices: tuple[Index, ...]
-
-    def sort_key(self) -> tuple:
-        """Return a key that orders any two factors, free names before bound numbers."""
-        named = [
-            (isinstance(i, int), str(i) if isinstance(i, str) else "", i if isinstance(i, int) else 0)
-            for i in self.indices
-        ]
-        label = (self.label is not None, isinstance(self.label, int), str(self.label))
-        return (self.head.name, self.head.symmetric, len(self.indices), label, tuple(named))
-
-    def __lt__(self, other: tuple) -> bool:
-        return self.sort_key() < Factor(*other).sort_key()
-
-    def renamed(self, indices: Mapping, labels: Mapping) -> Factor:
-        """Return the factor with indices and label replaced where the mappings name them."""
-        new = tuple(indices.get(i, i) for i in self.indices)
-        if self.head.symmetric:
-            new = tuple(sorted(new, key=lambda i: (isinstance(i, int), i)))
-        return Factor(self.head, labels.get(self.label, self.label), new)
-
-    def shifted(self, by_index: int, by_label: int) -> Factor:
-        """Return the factor with its bound numbers raised, so that two products stay apart."""
-        indices = tuple(i + by_index if isinstance(i, int) else i for i in self.indices)
-        return Factor(self.head, self.label + by_label if isinstance(self.label, int) else self.label, indices)
-
-
-H = Head("h", labelled=True, derivative="grows")
-"""h_a^{j...}: derivatives of the model at data point a; without indices, the prediction itself."""
-DELTA = Head("delta", rank=2, derivative="constant")
-"""The Kronecker delta; contracted away as soon as one of its indices is summed."""
+__all__ = [
+    "DATA",
+    "DELTA",
+    "PARAMETERS",
+    "THETA",
+    "ZERO",
+    "Expr",
+    "Factor",
+    "H",
+    "Head",
+    "Index",
+    "Product",
+    "Space",
+    "delta",
+    "is_delta",
+    "validated",
+]
 
 
 def validated(product: Product) -> Product:
@@ -109,11 +72,14 @@ def _checked(product: Product) -> Product:
             raise ValueError(f"head {head.name!r} takes {head.rank} indices, got {indices}")
         if head.labelled != (label is not None):
             raise ValueError(f"head {head.name!r} {'needs' if head.labelled else 'takes no'} data label, got {label!r}")
+        if isinstance(label, str):
+            require_name(label)
         for slot, index in enumerate(indices):
             ends.setdefault(index, []).append(head.space(slot))
     for index, spaces in ends.items():
-        allowed = {2} if isinstance(index, int) else {1}
-        if len(spaces) not in allowed:
+        if isinstance(index, str):
+            require_name(index)
+        if len(spaces) != (2 if isinstance(index, int) else 1):
             raise ValueError(
                 f"index {index!r} occurs {len(spaces)} times in {product}; a summed index occurs exactly twice"
             )
@@ -131,12 +97,12 @@ class Expr:
     @classmethod
     def of(cls, *factors: Factor, coefficient: sp.Expr | int = 1) -> Self:
         """Return one product; a free index that occurs twice is summed."""
-        return cls.collect([(factors, sp.sympify(coefficient))])
+        return cls.collect([(factors, sp.sympify(coefficient, strict=True))])
 
     @classmethod
     def number(cls, value: sp.Expr | int) -> Self:
         """Return a SymPy number or symbol as an expression without indices."""
-        return cls.collect([((), sp.sympify(value))])
+        return cls.collect([((), sp.sympify(value, strict=True))])
 
     @classmethod
     def collect(cls, products: Iterable[tuple[Iterable[Factor], sp.Expr]]) -> Self:
@@ -146,16 +112,17 @@ class Expr:
             product, coefficient = _without_deltas(_checked(_summed(tuple(factors))), coefficient)
             key = validated(product)
             total[key] = total.get(key, sp.Integer(0)) + coefficient
-        exact = ((key, cast(sp.Expr, sp.factor(sp.expand(value)))) for key, value in total.items())
+        exact = ((key, _normal_form(value)) for key, value in total.items())
         result = cls(tuple(sorted(((k, v) for k, v in exact if v != 0), key=lambda kv: [f.sort_key() for f in kv[0]])))
-        if len(frees := {_free_indices(product) for product, _ in result.terms}) > 1:
-            raise ValueError(f"terms with different free indices cannot be added: {sorted(map(sorted, frees))}")
+        if len(frees := {_free_ends(product) for product, _ in result.terms}) > 1:
+            named = sorted(sorted(f"{index} ({space.name})" for index, space in ends) for ends in frees)
+            raise ValueError(f"terms with different free indices cannot be added: {named}")
         return result
 
     @property
     def free_indices(self) -> frozenset[str]:
         """The names of the free indices (none for 0)."""
-        return _free_indices(self.terms[0][0]) if self.terms else frozenset()
+        return frozenset(index for index, _ in _free_ends(self.terms[0][0])) if self.terms else frozenset()
 
     def __add__(self, other: Expr) -> Expr:
         return Expr.collect([*self.terms, *other.terms])
@@ -212,34 +179,46 @@ class Expr:
 
         def product_rule(product: Product, coefficient: sp.Expr):
             for place, factor in enumerate(product):
-                if factor.head.derivative == "constant":
-                    continue
-                if factor.head.derivative != "grows":
-                    raise ValueError(f"head {factor.head.name!r} has no derivative rule")
-                grown = factor._replace(indices=(*factor.indices, index))
-                yield (*product[:place], grown, *product[place + 1 :]), coefficient
+                match factor.head.derivative:
+                    case "constant":
+                        continue
+                    case "grows":
+                        differentiated = factor._replace(indices=(*factor.indices, index))
+                    case "delta":
+                        differentiated = Factor(DELTA, None, (*factor.indices, index))
+                    case _:
+                        raise ValueError(f"head {factor.head.name!r} has no derivative rule")
+                yield (*product[:place], differentiated, *product[place + 1 :]), coefficient
 
         return self.map(product_rule)
 
-    def derivative_by(self, head: Head, index: str) -> Expr:
-        """Return d/d v_index, where ``head`` is the vector v and every other head is constant in v.
+    def derivative_by(self, head: Head, *indices: str) -> Expr:
+        """Return d/d T_indices, where ``head`` is the tensor T and every other head is constant in T.
 
         Raises:
-            ValueError: If the index is in use.
+            ValueError: If an index is in use, or the entries of T are not independent variables: a symmetric tensor,
+                one with a data label, or theta itself, on which other heads depend.
         """
-        self._require_unused(index)
+        self._require_unused(*indices)
+        head.require_independent_entries()
+        if head.rank != len(indices):
+            raise ValueError(f"head {head.name!r} takes {head.rank} indices, got {indices}")
+        if head.labelled or head.derivative == "delta":
+            raise ValueError(f"head {head.name!r} is labelled or is theta: derivative_by cannot differentiate by it")
 
         def product_rule(product: Product, coefficient: sp.Expr):
             for place, factor in enumerate(product):
                 if factor.head == head:
-                    unit = Factor(DELTA, None, (factor.indices[0], index))
-                    yield (*product[:place], unit, *product[place + 1 :]), coefficient
+                    pairs = enumerate(zip(factor.indices, indices, strict=True))
+                    unit = [Factor(delta(head.space(slot)), None, pair) for slot, pair in pairs]
+                    yield (*product[:place], *unit, *product[place + 1 :]), coefficient
 
         return self.map(product_rule)
 
-    def _require_unused(self, index: str) -> None:
-        if index in self.free_indices:
-            raise ValueError(f"index {index!r} is already free in the expression; choose another name")
+    def _require_unused(self, *indices: str) -> None:
+        for place, index in enumerate(indices):
+            if index in self.free_indices or index in indices[:place]:
+                raise ValueError(f"index {index!r} is already free in the expression; choose another name")
 
     def latex(self) -> str:
         """Return the expression as LaTeX, an average over the data as E with its labels."""
@@ -251,8 +230,20 @@ class Expr:
 ZERO = Expr(())
 
 
-def _free_indices(product: Product) -> frozenset[str]:
-    return frozenset(i for factor in product for i in factor.indices if isinstance(i, str))
+@lru_cache(maxsize=100_000)
+def _normal_form(coefficient: sp.Expr) -> sp.Expr:
+    if coefficient.has(sp.Float):
+        raise ValueError(f"coefficient {coefficient} is not exact; use sympy.Rational")
+    return cast(sp.Expr, sp.factor(sp.expand(coefficient)))
+
+
+def _free_ends(product: Product) -> frozenset[tuple[str, Space]]:
+    return frozenset(
+        (index, factor.head.space(slot))
+        for factor in product
+        for slot, index in enumerate(factor.indices)
+        if isinstance(index, str)
+    )
 
 
 def _next_bound(product: Iterable[Factor]) -> tuple[int, int]:
@@ -272,11 +263,11 @@ def _summed(product: Product) -> Product:
 def _without_deltas(product: Product, coefficient: sp.Expr) -> tuple[Product, sp.Expr]:
     """Contract every Kronecker delta that has a summed index."""
     for place, factor in enumerate(product):
-        if factor.head != DELTA or all(isinstance(i, str) for i in factor.indices):
+        if not is_delta(factor.head) or all(isinstance(i, str) for i in factor.indices):
             continue
         rest = product[:place] + product[place + 1 :]
         old, new = sorted(factor.indices, key=lambda i: isinstance(i, str))
         if old == new:
-            return _without_deltas(rest, coefficient * sp.Symbol(PARAMETERS.dimension, positive=True, integer=True))
+            return _without_deltas(rest, coefficient * factor.head.space(0).symbol)
         return _without_deltas(tuple(f.renamed({old: new}, {}) for f in rest), coefficient)
     return product, coefficient

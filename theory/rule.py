@@ -15,10 +15,14 @@ B = sp.Symbol("B", positive=True, integer=True)
 """Number of data points in a batch."""
 N = sp.Symbol("n", positive=True, integer=True)
 """Number of data points."""
+BETA = sp.Symbol("beta", positive=True)
+"""Momentum: what is kept of the velocity in one step, below 1."""
+DECAY = sp.Symbol("lambda", positive=True)
+"""Weight decay: the loss gains (lambda / 2) |theta|^2."""
 RESIDUAL = sp.Symbol("r", real=True)
 """The argument of the loss: prediction - label - label noise."""
 
-Sampling = Literal["full", "iid"]
+Sampling = Literal["full", "iid", "reshuffle"]
 
 
 def kappa(order: int) -> sp.Symbol:
@@ -49,24 +53,66 @@ class LabelNoise:
 
 
 @dataclass(frozen=True)
+class Momentum:
+    """v' = beta v + D, theta' = theta + of_velocity v' + of_step D, where D is the plain step at theta.
+
+    Without momentum theta' = theta + D, and no velocity is kept.
+    """
+
+    name: str
+    of_velocity: sp.Expr
+    of_step: sp.Expr
+
+    @property
+    def keeps_velocity(self) -> bool:
+        """Whether the velocity is part of the state."""
+        return self.of_velocity != 0
+
+
+PLAIN = Momentum("none", sp.Integer(0), sp.Integer(1))
+HEAVY_BALL = Momentum("heavy-ball", sp.Integer(1), sp.Integer(0))
+NESTEROV = Momentum("nesterov", BETA, sp.Integer(1))
+"""Nesterov's momentum for the point at which the gradient is taken, as torch.optim.SGD keeps it."""
+
+
+@dataclass(frozen=True)
 class Rule:
-    """theta <- theta - eta * grad of the mean over the batch of loss(h(x, theta) - y - z).
+    """theta <- theta + D, D = -eta * grad of (the mean over the batch of loss(h(x, theta) - y - z)).
 
     Attributes:
         loss: A polynomial in ``RESIDUAL``; the paper's is r^2, with the factor 2 of its derivative kept.
-        sampling: ``full``: all n data points in each step; ``iid``: a batch of ``B`` drawn with replacement.
+        sampling: ``full``: all n data points in each step; ``iid``: a batch of ``B`` drawn with replacement;
+            ``reshuffle``: the next ``B`` of a random order of the data, a new order in each epoch.
         noise: The label noise z.
+        momentum: `PLAIN`, `HEAVY_BALL` or `NESTEROV`.
+        weight_decay: Whether the loss gains (lambda / 2) |theta|^2.
     """
 
     loss: sp.Expr = field(default=RESIDUAL**2)
     sampling: Sampling = "iid"
     noise: LabelNoise = LabelNoise()
+    momentum: Momentum = PLAIN
+    weight_decay: bool = False
 
     def __post_init__(self) -> None:
         if not self.loss.is_polynomial(RESIDUAL) or self.loss.free_symbols - {RESIDUAL}:
             raise ValueError(f"loss must be a polynomial in {RESIDUAL} with numbers as coefficients, got {self.loss}")
-        if self.sampling not in ("full", "iid"):
-            raise ValueError(f"sampling must be 'full' or 'iid', got {self.sampling!r}")
+        if self.sampling not in ("full", "iid", "reshuffle"):
+            raise ValueError(f"sampling must be 'full', 'iid' or 'reshuffle', got {self.sampling!r}")
+
+    def require_plain(self, result: str, samplings: tuple[Sampling, ...] = ("full", "iid")) -> None:
+        """Check that a derivation for plain steps covers the rule: no momentum, no weight decay, a known sampling.
+
+        Raises:
+            ValueError: If not.
+        """
+        if self.momentum.keeps_velocity or self.weight_decay:
+            raise ValueError(
+                f"{result} is derived for steps without momentum and weight decay, got momentum {self.momentum.name!r} "
+                f"and weight_decay={self.weight_decay}; `theory.drift.derive` takes both"
+            )
+        if self.sampling not in samplings:
+            raise ValueError(f"{result} is derived for the samplings {samplings}, got {self.sampling!r}")
 
     @property
     def batch(self) -> sp.Symbol:
@@ -76,27 +122,31 @@ class Rule:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Orders of the learning rate, of the displacement from theta* and of the noise in one small parameter."""
+    """Orders in one small parameter: of learning rate, displacement from theta*, noise and weight decay."""
 
     name: str
     lr: int
     displacement: int
     noise: int
+    decay: int = 2
 
-    def order(self, coefficient: sp.Expr, num_displacements: int, num_noises: int = 0) -> dict[int, sp.Expr]:
-        """Return the parts of a coefficient by their order, for a term with the given numbers of x and z."""
-        small = sp.Symbol("_small", positive=True)
-        weights = {ETA: self.lr, SIGMA: self.noise}
+    @property
+    def drift(self) -> int:
+        """The order of the drift: a step that is quadratic in the displacement."""
+        return self.lr + 2 * self.displacement
+
+    def parts(self, coefficient: sp.Expr) -> dict[int, sp.Expr]:
+        """Return the parts of a coefficient by their order."""
+        small = sp.Dummy(positive=True)
+        weights = {ETA: self.lr, SIGMA: self.noise, DECAY: self.decay}
         for symbol in coefficient.atoms(sp.Symbol):
             if symbol.name.startswith("kappa_"):
                 weights[symbol] = self.noise * int(symbol.name.removeprefix("kappa_"))
         scaled = sp.expand(coefficient.subs({s: s * small**w for s, w in weights.items()}, simultaneous=True))
-        base = self.displacement * num_displacements + self.noise * num_noises
-        parts = sp.Poly(scaled, small).terms()
-        return {base + power: value for (power,), value in parts}
+        return {power: value for (power,), value in sp.Poly(scaled, small).terms()}
 
 
-SMALL_LR = Scaling("eta -> 0, theta ~ eta^(1/2), noise O(1)", lr=2, displacement=1, noise=0)
+SMALL_LR = Scaling("eta -> 0, theta ~ eta^(1/2), noise O(1), weight decay ~ eta", lr=2, displacement=1, noise=0)
 """Blanc et al., Section 3.1: asymptotics in the learning rate alone."""
-SMALL_NOISE = Scaling("noise -> 0 at fixed eta", lr=0, displacement=1, noise=1)
+SMALL_NOISE = Scaling("noise -> 0 at fixed eta, weight decay ~ noise^2", lr=0, displacement=1, noise=1)
 """Damian, Ma and Lee (arXiv 2106.06530): exact in the learning rate."""

@@ -3,7 +3,8 @@
 **Source.** Blanc, Gupta, Valiant, Valiant (COLT 2020), Section 3.1, equations (5), (6).
 **Hypotheses.** h(x_i, theta*) = y_i for all i; h smooth enough for the orders that are kept.
 **Derivation.** Write theta = theta* + x. The residual of draw a is its Taylor series in x less the label noise,
-r_a = sum_k h_a^{j1...jk} x_j1 ... x_jk / k! - z_a; the increment is -eta d/dx of the batch mean of loss(r_a).
+r_a = sum_k h_a^{j1...jk} x_j1 ... x_jk / k! - z_a; the plain step D is -eta d/dx of the batch mean of loss(r_a), less
+eta lambda (theta* + x) with weight decay.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sympy as sp
 
 from theory.averages import NOISE, SHARED_NOISE, average
 from theory.derivation import derivation
-from theory.index_algebra import ZERO, Expr, Factor, H, Head
-from theory.rule import ETA, RESIDUAL, Rule
+from theory.index_algebra import THETA, ZERO, Expr, Factor, H, Head
+from theory.rule import DECAY, ETA, RESIDUAL, Rule
 
 X = Head("x", rank=1, derivative="constant")
 """x = theta - theta*."""
@@ -42,7 +43,7 @@ def residual(rule: Rule, order: int) -> Expr:
 
 @cache
 def increment(rule: Rule, order: int) -> Expr:
-    """Return theta_j' - theta_j (free index ``j``) to the given order in x, before any average.
+    """Return the plain step D_j (free index ``j``) to the given order in x, before any average.
 
     The draw's label is bound: it stands for the average over the batch.
     """
@@ -52,19 +53,20 @@ def increment(rule: Rule, order: int) -> Expr:
     for _ in coefficients[1:]:
         powers.append(truncated(powers[-1] * r, order + 1))
     loss = sum((c * power for c, power in zip(coefficients, powers, strict=True)), ZERO)
-    return loss.derivative_by(X, "j").averaged("a") * -ETA
+    step = loss.derivative_by(X, "j").averaged("a") * -ETA
+    return step - truncated(THETA("j") + X("j"), order) * (ETA * DECAY) if rule.weight_decay else step
 
 
 @derivation("update-expansion")
 @cache
 def mean_increment(rule: Rule, order: int) -> Expr:
-    """Return E[theta_j' - theta_j | x] to the given order in x."""
+    """Return E[D_j | x] to the given order in x."""
     return average(increment(rule, order), rule)
 
 
 @cache
 def second_moment_increment(rule: Rule, order: int) -> Expr:
-    """Return E[(theta' - theta)_j (theta' - theta)_k | x] to the given order in x."""
+    """Return E[D_j D_k | x] to the given order in x."""
     step = increment(rule, order)
     return average(truncated(step * step.reindexed({"j": "k"}), order), rule)
 

@@ -18,7 +18,7 @@ from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import PlacedExperiment, World, ensemble, placed, to_array
 from verify.fit import fit
 from verify.lowering.drift import mean_drift
-from verify.lowering.stationary_covariance import covariance_matrix
+from verify.lowering.stationary_covariance import state_root
 
 MARGIN = 0.01
 WHY_MARGIN = (
@@ -52,14 +52,18 @@ class DriftExperiment(PlacedExperiment):
         derived = derive(self.choice.symbolic, self.scaling)
         relaxation = 1 / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))
         num_steps = max(1, round(self.relaxations * relaxation))
+        discard = round(self.discard * relaxation)
         replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
-        start = covariance_matrix(derived.covariance, problem, theta, values).dense
-        result = drift(replicas, theta, start, num_steps, discard=round(self.discard * relaxation))
+        start = state_root(derived.covariance, problem, theta, values)
+        if not replicas.rule.momentum:  # a world without the stated rule's velocity
+            start = start[: len(theta)]
+        result = drift(replicas, theta, start, num_steps, discard=discard)
+        predicted = mean_drift(derived, self.choice, problem, theta, lr, num_steps, discard=discard)
         return Measurement(
             to_array(result.mean),
             to_array(result.covariance),
             result.num_samples,
-            self.predictions(mean_drift(derived, self.choice, problem, theta, lr, num_steps), problem, theta, lr),
+            self.predictions(predicted, problem, theta, lr),
             {"lr": np.array(lr), "tangent": to_array(tangent_projector(problem, theta))},
         )
 
@@ -76,20 +80,24 @@ class DriftExperiment(PlacedExperiment):
 
 
 class Deviation(NamedTuple):
-    """Measured minus predicted drift in units of a given size: components ``[lrs, K]`` and their standard errors.
+    """Measured minus predicted drift in units of a given size: components ``[points, K]`` and their standard errors.
 
     The first component lies along the given direction, the others along an orthonormal basis of the other tangent
-    directions.
+    directions. ``small`` ``[points]`` is the parameter that tends to 0, the learning rate as a rule.
     """
 
-    lrs: Array
+    small: Array
     components: Array
     standard_errors: Array
     num_samples: int
 
 
 def deviation(
-    measurements: Mapping[str, Measurement], formula: str, along: str, size: Callable[[Measurement], float]
+    measurements: Mapping[str, Measurement],
+    formula: str,
+    along: str,
+    size: Callable[[Measurement], float],
+    small: str = "lr",
 ) -> Deviation:
     """Return the deviation of the measured drift from one formula, by increasing learning rate.
 
@@ -98,24 +106,25 @@ def deviation(
         formula: Which prediction to compare with.
         along: The prediction whose direction comes first.
         size: The unit at each learning rate.
+        small: The series that holds the small parameter, if it is another one.
     """
-    records = sorted(measurements.values(), key=lambda record: float(record.series["lr"]))
+    records = sorted(measurements.values(), key=lambda record: float(record.series[small]))
     first = records[0].predictions[along] / np.linalg.norm(records[0].predictions[along])
     basis = np.column_stack([first, other_directions(records[0].series["tangent"], first)])
     sizes = np.array([size(record) for record in records])[:, None]
     components = np.array([basis.T @ (record.mean - record.predictions[formula]) for record in records])
     variances = np.array([np.einsum("pk,pq,qk->k", basis, record.covariance, basis) for record in records])
-    lrs = np.array([float(record.series["lr"]) for record in records])
+    smalls = np.array([float(record.series[small]) for record in records])
     total = sum(record.num_samples for record in records)
-    return Deviation(lrs, components / sizes, np.sqrt(variances) / sizes, total)
+    return Deviation(smalls, components / sizes, np.sqrt(variances) / sizes, total)
 
 
 def at_zero_lr(found: Deviation, offset: float, degree: int = 1) -> Estimate:
-    """Return a deviation extrapolated to learning rate 0 by a polynomial, a line unless another degree is given.
+    """Return a deviation extrapolated to small parameter 0 by a polynomial, a line unless another degree is given.
 
     The first value and its target are raised by ``offset``.
     """
-    first = fit(found.lrs, offset + found.components[:, 0], found.standard_errors[:, 0], degree=degree)
+    first = fit(found.small, offset + found.components[:, 0], found.standard_errors[:, 0], degree=degree)
     sideways = first.weights @ found.components[:, 1:]
     errors = np.sqrt(first.weights**2 @ found.standard_errors[:, 1:] ** 2)
     return Estimate(
@@ -124,10 +133,10 @@ def at_zero_lr(found: Deviation, offset: float, degree: int = 1) -> Estimate:
         np.concatenate([[offset], np.zeros(len(sideways))]),
         found.num_samples,
         misfit=first.p_value,
-        note=f"slope {first.coefficients[1]:+.2f} +- {first.standard_errors[1]:.2f} per unit lr; "
+        note=f"slope {first.coefficients[1]:+.2f} +- {first.standard_errors[1]:.2f} per unit; "
         f"largest sideways component {np.abs(sideways).max(initial=0):.4f}",
         series={
-            "lr": found.lrs,
+            "lr": found.small,
             "ratio": offset + found.components[:, 0],
             "standard_error": found.standard_errors[:, 0],
             "fit": first.coefficients,

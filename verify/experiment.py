@@ -19,7 +19,7 @@ from theory.rule import SMALL_NOISE, Scaling
 from verify.claim import STATED, Context, Job
 from verify.estimate import Array, Measurement
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import require_stable
+from verify.lowering.stability import require_stable
 
 Place = Callable[[], tuple[Problem, Tensor]]
 """Returns a problem and a point theta* of zero training error."""

@@ -6,7 +6,7 @@ from scipy.stats import chi2
 from torch import Tensor
 
 from numerics.drift import drift, estimate, pair_means, stationary_start
-from numerics.ensemble import Ensemble, State
+from numerics.ensemble import Ensemble
 from numerics.models import linear_model, product_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -20,9 +20,9 @@ PROBLEM, THETA = interpolated(product_model, ONE, torch.tensor([1.5, 0.8], dtype
 NUM_RUNS, NUM_REPLICAS, NUM_STEPS = 100, 32, 20
 
 
-def start_covariance() -> Tensor:
-    """Return eta sigma^2 on the range of Gamma."""
-    return 0.05 * 0.5**2 * (torch.eye(2, dtype=torch.float64) - tangent_projector(PROBLEM, THETA))
+def start_root() -> Tensor:
+    """Return a root of eta sigma^2 on the range of Gamma."""
+    return 0.05**0.5 * 0.5 * (torch.eye(2, dtype=torch.float64) - tangent_projector(PROBLEM, THETA))
 
 
 def along() -> Tensor:
@@ -43,7 +43,7 @@ def displacements() -> list[tuple[Ensemble, Tensor]]:
     runs = []
     for seed in range(NUM_RUNS):
         ensemble = eager(PROBLEM, RULE, NUM_REPLICAS, seed)
-        begin = State(stationary_start(ensemble, THETA, start_covariance()), 0)
+        begin = stationary_start(ensemble, THETA, start_root())
         end = ensemble.advanced(begin, NUM_STEPS)
         runs.append((ensemble, tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta) / NUM_STEPS))
     return runs
@@ -64,7 +64,7 @@ def test_standard_error_of_replicas_counted_singly_is_too_small(displacements):
 
 def test_estimator_is_the_mean_motion_of_its_pairs(displacements):
     ensemble, motion = displacements[7]
-    measured = drift(ensemble, THETA, start_covariance(), NUM_STEPS)
+    measured = drift(ensemble, THETA, start_root(), NUM_STEPS)
     torch.testing.assert_close(measured.mean, motion.mean(1))
     assert measured.num_samples == NUM_REPLICAS // 2
     assert measured.covariance.shape == (2, 2)
@@ -72,10 +72,10 @@ def test_estimator_is_the_mean_motion_of_its_pairs(displacements):
 
 def test_window_begins_after_the_discarded_steps():
     ensemble = eager(PROBLEM, RULE, 8, 0)
-    begin = ensemble.advanced(State(stationary_start(ensemble, THETA, start_covariance()), 0), 5)
+    begin = ensemble.advanced(stationary_start(ensemble, THETA, start_root()), 5)
     end = ensemble.advanced(begin, 10)
     expected = tangent_projector(PROBLEM, THETA) @ (end.theta - begin.theta).mean(1) / 10
-    torch.testing.assert_close(drift(ensemble, THETA, start_covariance(), 10, discard=5).mean, expected)
+    torch.testing.assert_close(drift(ensemble, THETA, start_root(), 10, discard=5).mean, expected)
 
 
 def test_linear_model_does_not_drift():
@@ -95,7 +95,7 @@ def test_start_with_training_error_is_refused_with_its_residual():
 def test_stationary_start_has_the_given_covariance_and_exact_pairs():
     root = normal(3, 2, 2)
     covariance = root @ root.T
-    starts = stationary_start(eager(PROBLEM, RULE, 4096, 0), THETA, covariance) - THETA[:, None]
+    starts = stationary_start(eager(PROBLEM, RULE, 4096, 0), THETA, root).theta - THETA[:, None]
     blocks = starts.unflatten(1, (16, 2, 128))
     torch.testing.assert_close(blocks[:, :, 0], -blocks[:, :, 1], rtol=0, atol=1e-14)
     measured = blocks[:, :, 0].flatten(1)
@@ -105,8 +105,18 @@ def test_stationary_start_has_the_given_covariance_and_exact_pairs():
 
 
 def test_stationary_start_without_covariance_is_the_point_itself():
-    starts = stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(2, 2, dtype=torch.float64))
+    starts = stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(2, 2, dtype=torch.float64)).theta
     assert torch.equal(starts, THETA[:, None].repeat(1, 4))
+
+
+def test_with_momentum_the_start_has_a_velocity():
+    rule = UpdateRule(0.05, 0.5, momentum=0.5)
+    root = normal(4, 4, 3)
+    state = stationary_start(eager(PROBLEM, rule, 4096, 0), THETA, root)
+    assert state.velocity is not None
+    both = torch.cat([state.theta - THETA[:, None], state.velocity]).unflatten(1, (16, 2, 128))[:, :, 0].flatten(1)
+    scale = float((root @ root.T).diag().max())
+    torch.testing.assert_close(torch.cov(both), root @ root.T, rtol=0, atol=4.5 * scale * (2 / 2048) ** 0.5)
 
 
 def test_pairs_are_a_replica_and_its_mirror_in_the_same_block():

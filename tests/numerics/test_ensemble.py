@@ -7,7 +7,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
 from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble, State
-from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, UNIFORM, continuous
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -21,6 +21,8 @@ RULES = {
     "single samples": UpdateRule(0.02, 0.5, "iid", 1),
     "pairs": UpdateRule(0.02, 0.5, "iid", 2, noise=UNIFORM),
     "pairs, shared": UpdateRule(0.02, 0.5, "iid", 2, sharing="shared"),
+    "zero-sum": UpdateRule(0.02, 0.5, noise_in_time="zero-sum"),
+    "zero-sum, gaussian, shared": UpdateRule(0.02, 0.5, noise=GAUSSIAN, sharing="shared", noise_in_time="zero-sum"),
 }
 eager = partial(Ensemble, compiled=False)
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -100,6 +102,30 @@ def test_every_step_block_has_noise_and_draws_of_its_own():
         half = torch.stack([block[kind][:, : REPLICAS_PER_BLOCK // 2].flatten() for block in blocks])
         correlation = torch.corrcoef(half) - torch.eye(3, dtype=torch.float64)
         assert float(correlation.abs().max()) < 5 / half.shape[1] ** 0.5  # 5 sigma
+
+
+@pytest.mark.parametrize("law", [RADEMACHER, GAUSSIAN, UNIFORM], ids=lambda law: law.name)
+def test_zero_sum_noise_is_white_noise_in_even_steps_and_its_negative_in_the_next(law):
+    assert STEPS_PER_BLOCK % 2 == 0  # no pair of steps straddles two blocks
+    problem, _ = tanh_place()
+    zero_sum, white = (
+        eager(problem, UpdateRule(0.02, 0.5, noise=law, noise_in_time=kind), 8, 3) for kind in ("zero-sum", "white")
+    )
+    for step in (0, 2, STEPS_PER_BLOCK - 2, STEPS_PER_BLOCK):
+        first, second = heard(zero_sum, step)[1], heard(zero_sum, step + 1)[1]
+        assert torch.equal(first, heard(white, step)[1])
+        assert torch.equal(second, -first)
+        assert not torch.equal(heard(white, step + 1)[1], -first)
+
+
+def test_two_steps_of_zero_sum_noise_bring_a_linear_model_back_to_first_order_in_the_learning_rate():
+    inputs = normal(22, 3, 5)
+    problem = Problem(linear_model, inputs, torch.zeros(3, dtype=torch.float64))
+    ensemble = eager(problem, UpdateRule(0.02, 0.5, noise_in_time="zero-sum"), 8, 1)
+    begin = State(torch.zeros(5, 8, dtype=torch.float64), 0)
+    once, twice = (ensemble.advanced(begin, steps).theta for steps in (1, 2))
+    # theta_2 = -lr (2/n) X^T X theta_1, the noise itself having cancelled
+    torch.testing.assert_close(twice, -0.02 * 2 / 3 * inputs.T @ inputs @ once, rtol=1e-12, atol=1e-15)
 
 
 def test_loss_of_the_rule_is_the_one_that_is_descended():
@@ -261,3 +287,91 @@ def test_an_ensemble_on_a_gpu_stays_there_and_stays_finite(rule):
     assert bool(state.theta.isfinite().all())
     assert torch.equal(ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS).theta, state.theta)
     assert ensemble.normal(12).is_cuda
+
+
+OPTIMISERS = {
+    "heavy-ball": {"momentum": 0.8},
+    "nesterov": {"momentum": 0.8, "nesterov": True},
+    "decay": {"weight_decay": 0.3},
+    "nesterov, decay": {"momentum": 0.8, "nesterov": True, "weight_decay": 0.3},
+}
+
+
+def as_rule(options: dict) -> UpdateRule:
+    """Return the rule with the options of torch.optim.SGD."""
+    kind = "nesterov" if options.get("nesterov") else "heavy-ball"
+    momentum, decay = options.get("momentum", 0.0), options.get("weight_decay", 0.0)
+    return UpdateRule(0.02, 0.0, momentum=momentum, momentum_kind=kind, weight_decay=decay)
+
+
+@pytest.mark.parametrize("options", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_momentum_and_weight_decay_are_those_of_torch_optim(options):
+    problem, theta = tanh_place()
+    begin = start(theta, 2)
+    state = eager(problem, as_rule(options), 2, 0).advanced(State(begin, 0), 20)
+    for r in range(2):
+        at = begin[:, r].clone().requires_grad_()
+        optimiser = torch.optim.SGD([at], lr=0.02, **options)
+        for _ in range(20):
+            optimiser.zero_grad()
+            (vmap(problem.model, in_dims=(None, 0))(at, problem.inputs) - problem.labels).square().mean().backward()
+            optimiser.step()
+        torch.testing.assert_close(state.theta[:, r], at.detach(), rtol=1e-12, atol=1e-12)  # other order of the sums
+
+
+@pytest.mark.parametrize("options", OPTIMISERS.values(), ids=OPTIMISERS)
+def test_compiled_steps_with_a_velocity_equal_eager_steps(options):
+    problem, theta = softplus_place()
+    state = State(start(theta, 8), 0)
+    compiled = Ensemble(problem, as_rule(options), 8, 2).advanced(state, STEPS)
+    plain = eager(problem, as_rule(options), 8, 2).advanced(state, STEPS)
+    torch.testing.assert_close(compiled.theta, plain.theta, rtol=1e-12, atol=1e-12)  # other order of the same sums
+
+
+def test_a_velocity_is_kept_over_a_stop():
+    problem, theta = tanh_place()
+    ensemble = eager(problem, as_rule(OPTIMISERS["nesterov"]), 4, 0)
+    whole = ensemble.advanced(State(start(theta, 4), 0), STEPS)
+    halves = ensemble.advanced(ensemble.advanced(State(start(theta, 4), 0), 7), STEPS - 7)
+    assert torch.equal(whole.theta, halves.theta)
+    assert whole.velocity is not None
+    assert halves.velocity is not None
+    assert torch.equal(whole.velocity, halves.velocity)
+    assert float(whole.velocity.abs().min()) > 0
+
+
+def test_a_velocity_without_momentum_is_refused():
+    problem, theta = tanh_place()
+    with pytest.raises(ValueError, match=r"velocity goes with momentum .* got \[12, 4\] with momentum 0"):
+        eager(problem, RULES["full"], 4, 0).advanced(State(start(theta, 4), 0, start(theta, 4)), 1)
+
+
+def listener(num_data: int) -> Problem:
+    return Problem(linear_model, torch.eye(num_data, dtype=torch.float64), torch.ones(num_data, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("num_data", "batch_size"), [(6, 2), (6, 3), (5, 1), (4, 4), (130, 1)])
+def test_each_epoch_of_reshuffled_steps_draws_every_data_point_once(num_data, batch_size):
+    ensemble = eager(listener(num_data), UpdateRule(1.0, 0.0, "reshuffle", batch_size), 4, 0)
+    per_epoch = num_data // batch_size
+    num_steps = STEPS_PER_BLOCK // per_epoch * per_epoch + 2 * per_epoch  # into the second step block
+    counts = torch.stack([heard(ensemble, step)[0] for step in range(num_steps)]) * batch_size
+    torch.testing.assert_close(counts.sum(1), torch.full_like(counts[:, 0], batch_size))
+    epochs = counts.unflatten(0, (-1, per_epoch))
+    torch.testing.assert_close(epochs.sum(1), torch.ones_like(epochs[:, 0]))
+    assert num_data == batch_size or not torch.equal(epochs[0], epochs[1])
+
+
+def test_orders_of_an_epoch_are_the_same_for_any_other_blocks():
+    problem = listener(6)
+    rule = UpdateRule(0.5, 0.0, "reshuffle", 2)
+    zero = torch.zeros(6, 512, dtype=torch.float64)
+    both = eager(problem, rule, 512, 0).advanced(State(zero, 0), 4).theta
+    second = eager(problem, rule, 256, 0, first_block=1).advanced(State(zero[:, :256], 0), 4).theta
+    assert torch.equal(both[:, 256:], second)
+    assert not torch.equal(both[:, :256], second)
+
+
+def test_a_batch_that_does_not_divide_the_data_cannot_be_reshuffled():
+    with pytest.raises(ValueError, match=r"batch_size must divide the number of data points, 6, .* got 4"):
+        Ensemble(listener(6), UpdateRule(0.5, 0.0, "reshuffle", 4), 4, 0)

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous, two_point
 
 LAWS = [RADEMACHER, GAUSSIAN, UNIFORM]
+TYPED = [*LAWS, two_point(0.1)]
 FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5}
 SHAPE = (3, 500)
 
@@ -65,7 +66,7 @@ def test_uniform_noise_is_bounded_by_the_root_of_three():
     assert float(sampled(UNIFORM).abs().max()) <= 3**0.5
 
 
-@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
+@pytest.mark.parametrize("law", TYPED, ids=lambda law: law.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_noise_comes_in_the_type_that_is_asked_for(law, dtype):
     block = law.draw(torch.Generator().manual_seed(0), SHAPE)
@@ -78,3 +79,28 @@ def test_a_law_of_ones_own_is_read_step_by_step():
     law = continuous("counting", lambda _, shape: torch.arange(shape[0], dtype=torch.float64).repeat(shape[1], 1).T)
     block = law.draw(torch.Generator(), (2,))
     assert law.at(block, torch.tensor(7), torch.float64).tolist() == [7.0, 7.0]
+
+
+@pytest.mark.parametrize("reflected", [False, True])
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_two_points_have_their_moments_and_keep_their_skewness_when_reflected(p, reflected):
+    z = sampled(two_point(p), reflected=reflected).flatten()
+    high, low = ((1 - p) / p) ** 0.5, -((p / (1 - p)) ** 0.5)
+    assert z.unique().tolist() == pytest.approx([low, high], rel=1e-15)  # one rounding of the sum
+    for power in (1, 2, 3):
+        expected = p * high**power + (1 - p) * low**power
+        error = float((z**power).std()) / len(z) ** 0.5
+        assert abs(float((z**power).mean()) - expected) <= 4.5 * error + 1e-12  # 4.5 standard errors, fixed seed
+    third = p * high**3 + (1 - p) * low**3
+    assert third == pytest.approx((1 - 2 * p) / (p * (1 - p)) ** 0.5)
+
+
+def test_reflected_two_points_are_correlated_as_little_as_their_law_allows():
+    first, second = (sampled(two_point(0.1), reflected=reflected) for reflected in (False, True))
+    assert not ((first > 0) & (second > 0)).any()  # the tails of one uniform number do not overlap
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, -0.1])
+def test_a_probability_outside_the_open_interval_is_refused(p):
+    with pytest.raises(ValueError, match=f"probability must lie between 0 and 1, got {p}"):
+        two_point(p)

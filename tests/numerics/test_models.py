@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from numerics.models import linear_model, matrix_sensing, product_model, quadratic_network, tanh_network
+from numerics.models import (
+    linear_model,
+    matrix_sensing,
+    partly_trained,
+    pre_activations,
+    product_model,
+    quadratic_network,
+    relu_network,
+    tanh_network,
+)
 from tests.models import normal
 
 
@@ -35,3 +44,27 @@ def test_matrix_sensing_is_blind_to_rotations_of_its_factor():
 def test_linear_and_product_model_are_what_they_say():
     assert float(linear_model(torch.tensor([2.0, 3.0]), torch.tensor([5.0, 7.0]))) == 31
     assert float(product_model(torch.tensor([2.0, 3.0]), torch.tensor(5.0))) == 30
+
+
+def test_relu_network_sums_its_units_and_is_flat_at_their_kinks():
+    theta, x = normal(0, 2 * 3 + 3 + 3), normal(1, 2)
+    hidden = theta[:6].reshape(3, 2) @ x + theta[6:9]
+    model = relu_network(2, 3)
+    torch.testing.assert_close(model(theta, x), theta[9:] @ hidden.clamp(min=0))
+    torch.testing.assert_close(pre_activations(2, 3)(theta, x), hidden)
+    at_kink = theta.index_fill(0, torch.arange(9), 0.0)
+    assert not torch.func.grad(model)(at_kink, x).any()
+
+
+def test_a_partly_trained_network_is_the_network_with_the_rest_as_it_was():
+    theta, other, x = normal(0, 12), normal(1, 12), normal(2, 2)
+    model = relu_network(2, 3)
+    for trained in (slice(0, 9), slice(9, None), slice(3, 6), slice(None)):
+        mixed = theta.clone()
+        mixed[trained] = other[trained]
+        torch.testing.assert_close(partly_trained(model, theta, trained)(other[trained], x), model(mixed, x))
+
+
+def test_trained_parameters_that_are_not_contiguous_are_refused():
+    with pytest.raises(ValueError, match="trained must be a slice without a step"):
+        partly_trained(relu_network(2, 3), normal(0, 12), slice(0, 12, 2))

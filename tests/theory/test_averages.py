@@ -60,7 +60,11 @@ SHARED = {
     "z^6 g_a": (shared(6) * g("j", "a"), "a"),
     "z h_a + z^2 h_a h_b": (shared(1) * h("a") + shared(2) * h("a") * h("b"), "ab"),
 }
-SAMPLINGS = [("full", 2, None), ("full", 3, None), ("iid", 2, 1), ("iid", 3, 1), ("iid", 2, 2), ("iid", 3, 2)]
+SAMPLINGS = [
+    *(("full", 2, None), ("full", 3, None)),
+    *(("iid", 2, 1), ("iid", 3, 1), ("iid", 2, 2), ("iid", 3, 2)),
+    *(("reshuffle", 4, 1), ("reshuffle", 4, 2), ("reshuffle", 4, 4), ("reshuffle", 5, 2)),
+]
 
 
 def bound(expr: Expr, labels: str) -> Expr:
@@ -94,7 +98,7 @@ def test_averages_equal_enumeration_of_all_signs_and_draws(sampling, num_data, b
     heads = {0: problem.predictions(theta), 1: gradients(problem, theta)}
     rule = Rule(sampling=sampling, noise=LabelNoise(sharing))
     values = VALUES | {B: batch_size or num_data}
-    batches = all_batches(num_data, batch_size, sharing, STD)
+    batches = all_batches(num_data, batch_size, sharing, STD, replacement=sampling == "iid")
     for name, (unbound, labels) in (PRODUCTS if sharing == "independent" else SHARED).items():
         expr = bound(unbound, labels)
         mean = average(expr, rule)

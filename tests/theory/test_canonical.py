@@ -1,4 +1,6 @@
 import random
+from itertools import permutations
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,52 @@ def test_form_is_its_own_form_and_numbers_from_zero(data):
     labels = {f.label for f in product if isinstance(f.label, int)}
     assert dummies == set(range(len(dummies)))
     assert labels == set(range(len(labels)))
+
+
+@st.composite
+def multigraphs(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Draw up to 8 edges between 5 vertices, as often as not with many automorphisms."""
+    vertices = st.integers(0, draw(st.integers(1, 4)))
+    edges = draw(st.lists(st.tuples(vertices, vertices), min_size=1, max_size=4))
+    return edges * draw(st.integers(1, 2))
+
+
+def smallest_edges(edges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the smallest list of edges that a renaming of the vertices leads to: equal iff isomorphic."""
+    return min(sorted(tuple(sorted((p[a], p[b]))) for a, b in edges) for p in permutations(range(5)))
+
+
+@EXAMPLES
+@given(multigraphs(), multigraphs())
+def test_inner_products_are_equal_exactly_when_their_graphs_are_isomorphic(left, right):
+    same = smallest_edges(left) == smallest_edges(right)
+    assert (validated(inner_products(left)) == validated(inner_products(right))) == same
+
+
+@EXAMPLES
+@given(multigraphs(), st.permutations(range(5)), st.randoms(use_true_random=False))
+def test_inner_products_do_not_depend_on_names_and_order(edges, names, shuffle):
+    written = [(names[a], names[b]) for a, b in shuffle.sample(edges, len(edges))]
+    assert validated(inner_products(written)) == validated(inner_products(edges))
+
+
+SQUARES = {
+    "scalars of one label": [Factor(H, 0, ())] * 8,
+    "scalars of eight labels": [Factor(H, k, ()) for k in range(8)],
+    "squared gradients of one label": [Factor(H, 0, (k,)) for k in range(8) for _ in "ab"],
+    "squared gradients of eight labels": [Factor(H, k, (k,)) for k in range(8) for _ in "ab"],
+    "a ring of eight Hessians": [Factor(H, k, (k, (k + 1) % 8)) for k in range(8)],
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_a_product_of_many_equal_factors_takes_milliseconds(name):
+    # Trying every order of eight interchangeable vertices would take 8! = 40320 refinements: minutes.
+    canonical.cache_clear()
+    before = process_time()
+    form = validated(tuple(SQUARES[name]))
+    assert process_time() - before < 1
+    assert form == validated(form)
 
 
 @pytest.mark.parametrize("edges", [TRIANGULAR_PRISM, COMPLETE_BIPARTITE])

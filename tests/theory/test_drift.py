@@ -9,10 +9,28 @@ from tests.models import Place
 from tests.oracles import all_batches, fixed_point, increments, lyapunov, regulariser, relative_error, tangent
 from theory.derivation import DERIVATIONS, derivation
 from theory.drift import Drift, derive, projected, simplified
-from theory.index_algebra import ZERO, H
+from theory.gamma_chain import GAMMA_EIGENVALUE
+from theory.index_algebra import THETA, ZERO, H
 from theory.regulariser import REG
-from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, kappa
-from theory.stationary_covariance import GAMMA_EIGENVALUE, RANGE, TANGENT, S
+from theory.rule import (
+    BETA,
+    DECAY,
+    ETA,
+    HEAVY_BALL,
+    NESTEROV,
+    RESIDUAL,
+    SIGMA,
+    SMALL_LR,
+    SMALL_NOISE,
+    B,
+    LabelNoise,
+    N,
+    Rule,
+    Scaling,
+    kappa,
+)
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, TANGENT
 from verify.lowering.expression import lower
 from verify.lowering.stationary_covariance import covariance_matrix
 
@@ -74,6 +92,53 @@ def test_log_determinant_tends_to_the_regulariser_for_small_learning_rates():
     spectral = derive(Rule(sampling="full"), SMALL_NOISE).spectral_potential
     isotropic = derive(Rule(sampling="full"), SMALL_LR).covariance.spectral
     assert sp.series(spectral, ETA, 0, 3).removeO().equals(ETA * isotropic * GAMMA_EIGENVALUE)
+
+
+@pytest.mark.parametrize("momentum", [HEAVY_BALL, NESTEROV], ids=lambda m: m.name)
+@pytest.mark.parametrize("sampling", ["full", "iid", "reshuffle"])
+def test_momentum_divides_the_learning_rate_by_one_minus_beta(momentum, sampling):
+    plain = derive(Rule(sampling=sampling), SMALL_LR)
+    derived = derive(Rule(sampling=sampling, momentum=momentum), SMALL_LR)
+    assert derived.potential == plain.potential * (1 / (1 - BETA) ** 2)
+    assert derived.drift == plain.drift * (1 / (1 - BETA) ** 2)
+
+
+def test_a_heavy_ball_at_fixed_learning_rate_descends_a_log_determinant():
+    derived = derive(Rule(sampling="full", momentum=HEAVY_BALL), SMALL_NOISE)
+    scale = ETA * SIGMA**2 * (1 + BETA) / (N * (1 - BETA) ** 2)
+    assert sp.simplify(derived.spectral_potential + scale * sp.log(1 - ETA * GAMMA_EIGENVALUE / (1 + BETA))) == 0
+
+
+@pytest.mark.parametrize("momentum", [HEAVY_BALL, NESTEROV], ids=lambda m: m.name)
+def test_spectral_potentials_with_momentum_start_at_0_with_the_slope_of_reg_and_lose_the_momentum_with_beta(momentum):
+    potential = derive(Rule(sampling="full", momentum=momentum), SMALL_NOISE).spectral_potential
+    small = derive(Rule(sampling="full"), SMALL_NOISE).spectral_potential
+    assert potential.subs(GAMMA_EIGENVALUE, 0) == 0
+    slope = sp.diff(potential, GAMMA_EIGENVALUE).subs(GAMMA_EIGENVALUE, 0)
+    assert sp.simplify(slope - ETA**2 * SIGMA**2 / (N * (1 - BETA) ** 2)) == 0
+    assert sp.simplify(sp.diff(sp.limit(potential, BETA, 0) - small, GAMMA_EIGENVALUE)) == 0
+
+
+def test_reshuffled_steps_at_fixed_learning_rate_are_refused():
+    with pytest.raises(ValueError, match="the steps of one epoch depend on each other"):
+        derive(Rule(sampling="reshuffle"), SMALL_NOISE)
+
+
+@pytest.mark.parametrize("scaling", [SMALL_LR, SMALL_NOISE], ids=["small lr", "small noise"])
+def test_weight_decay_adds_its_pull_along_the_manifold(scaling):
+    plain = derive(Rule(sampling="full"), scaling)
+    derived = derive(Rule(sampling="full", weight_decay=True), scaling)
+    assert derived.drift - plain.drift == TANGENT("i", "j") * THETA("j") * (-ETA * DECAY)
+    assert derived.spectral_potential == plain.spectral_potential
+    norm = THETA("k") * THETA("k") * (ETA * DECAY / 2)
+    assert derived.potential == (norm if plain.potential is None else plain.potential + norm)
+    assert derived.curl is None
+
+
+def test_weight_decay_that_is_not_small_is_refused():
+    strong = Scaling("decay O(1)", lr=2, displacement=1, noise=0, decay=0)
+    with pytest.raises(ValueError, match="is not stationary"):
+        derive(Rule(weight_decay=True), strong)
 
 
 def test_shared_noise_has_a_drift_without_potential():

@@ -3,13 +3,14 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.theory.products import A, expressions
-from theory.index_algebra import DELTA, ZERO, Expr, Factor, H, Head, Space
-from theory.stationary_covariance import S
+from tests.theory.products import A, expressions, matrix_products
+from theory.index_algebra import DELTA, THETA, ZERO, Expr, Factor, H, Head, Space, delta
+from theory.matrix_sensing import COLUMNS, MEASUREMENT, ROWS, TRUTH, U
+from theory.second_moments import S
 from theory.update_expansion import X
 
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
-ROWS = Space("rows", "d")
+ROW_DELTA, COLUMN_DELTA = delta(ROWS), delta(COLUMNS)
 DIMENSION = sp.Symbol("p", positive=True, integer=True)
 
 
@@ -178,6 +179,91 @@ def test_a_wrong_product_is_refused_before_a_delta_is_contracted(factors, messag
         Expr.of(*factors)
 
 
-def test_a_derivative_by_a_vector_needs_a_new_index():
+@pytest.mark.parametrize("indices", [("j", "b"), ("k", "j"), ("k", "k")])
+def test_a_derivative_by_a_tensor_needs_new_indices(indices):
     with pytest.raises(ValueError, match="already free"):
-        X("j").derivative_by(X, "j")
+        U("j", "c").derivative_by(U, *indices)
+
+
+@EXAMPLES
+@given(st.data(), st.integers(0, 4))
+def test_derivative_by_a_matrix_obeys_eulers_identity(data, degree):
+    expr = data.draw(matrix_products(U, degree, (TRUTH, MEASUREMENT)))
+    assert U("u", "v") * expr.derivative_by(U, "u", "v") == degree * expr
+
+
+@EXAMPLES
+@given(st.data(), st.integers(1, 4))
+def test_derivatives_by_a_matrix_commute(data, degree):
+    expr = data.draw(matrix_products(U, degree, (TRUTH, MEASUREMENT)))
+    twice = expr.derivative_by(U, "t", "u").derivative_by(U, "v", "w")
+    assert twice == expr.derivative_by(U, "v", "w").derivative_by(U, "t", "u")
+
+
+@EXAMPLES
+@given(st.data(), st.integers(0, 2), st.integers(0, 2))
+def test_derivative_by_a_matrix_obeys_the_product_rule(data, first, second):
+    left = data.draw(matrix_products(U, 2 * first, (TRUTH,)))
+    right = data.draw(matrix_products(U, 2 * second, (MEASUREMENT,)))
+    by_rule = left.derivative_by(U, "u", "v") * right + left * right.derivative_by(U, "u", "v")
+    assert (left * right).derivative_by(U, "u", "v") == by_rule
+
+
+@EXAMPLES
+@given(st.data(), st.integers(1, 4))
+def test_a_delta_renames_a_free_index_of_any_expression(data, degree):
+    expr = data.draw(matrix_products(U, degree))
+    spaces = {i: f.head.space(k) for p, _ in expr.terms for f in p for k, i in enumerate(f.indices)}
+    for index in expr.free_indices:
+        assert delta(spaces[index])(index, "z") * expr == expr.reindexed({index: "z"})
+
+
+def test_a_derivative_by_a_matrix_is_a_delta_in_each_space():
+    assert U("i", "a").derivative_by(U, "k", "b") == ROW_DELTA("i", "k") * COLUMN_DELTA("a", "b")
+    gram = U("i", "a") * U("j", "a")
+    assert gram.derivative_by(U, "k", "b") == ROW_DELTA("i", "k") * U("j", "b") + ROW_DELTA("j", "k") * U("i", "b")
+    assert (U("i", "a") * U("i", "a")).derivative_by(U, "k", "b") == 2 * U("k", "b")
+
+
+@pytest.mark.parametrize(
+    ("head", "indices", "message"),
+    [
+        (S, ("j", "k"), "no independent entries"),
+        (H, ("j",), "no independent entries"),
+        (U, ("j",), "takes 2 indices"),
+        (Head("A", rank=1, labelled=True), ("j",), "is labelled or is theta"),
+        (THETA, ("j",), "is labelled or is theta"),
+    ],
+)
+def test_a_derivative_by_what_is_no_set_of_variables_raises(head, indices, message):
+    with pytest.raises(ValueError, match=message):
+        U("i", "c").derivative_by(head, *indices)
+
+
+@pytest.mark.parametrize("head", [U, Head("V", rank=1, spaces=(ROWS,)), Head("w", rank=0, labelled=True)])
+def test_new_heads_without_a_derivative_rule_raise_too(head):
+    expr = head(*"jk"[: head.rank], label="a" if head.labelled else None)
+    with pytest.raises(ValueError, match=f"head '{head.name}' has no derivative rule"):
+        expr.derivative("l")
+
+
+@pytest.mark.parametrize("space", [ROWS, COLUMNS])
+def test_the_delta_of_a_space_is_contracted_and_its_trace_is_the_dimension(space):
+    unit = delta(space)
+    v = Head("v", rank=1, spaces=(space,))
+    assert unit("j", "k") * v("k") == v("j")
+    assert unit("j", "k") * unit("k", "l") == unit("j", "l")
+    assert unit("j", "j") == unit("j", "k") * unit("j", "k") == Expr.number(space.symbol)
+    assert unit("j", "k").derivative("l") == ZERO
+
+
+def test_terms_whose_free_indices_live_in_different_spaces_are_not_added():
+    with pytest.raises(ValueError, match=r"different free indices .*j \(parameters\).*j \(rows\)"):
+        X("j") + OTHER("j")
+
+
+def test_coefficients_that_are_not_exact_are_refused():
+    with pytest.raises(ValueError, match="is not exact"):
+        X("j") * 0.1
+    with pytest.raises(sp.SympifyError):
+        Expr.number("1 + 1")  # type: ignore[arg-type]

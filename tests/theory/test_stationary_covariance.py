@@ -3,19 +3,11 @@ import sympy as sp
 import torch
 
 from tests.oracles import all_batches, fixed_point, lyapunov, relative_error
-from theory.index_algebra import H, Head
+from theory.gamma_chain import GAMMA_EIGENVALUE
+from theory.index_algebra import H
 from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
-from theory.stationary_covariance import (
-    GAMMA_EIGENVALUE,
-    RANGE,
-    S,
-    covariance_equation,
-    leading,
-    spectral_solution,
-    stationary_covariance,
-    with_covariance,
-)
-from theory.update_expansion import X
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, covariance_equations, stationary_covariance
 from verify.lowering.stationary_covariance import covariance_matrix
 
 QUARTIC = RESIDUAL**2 + RESIDUAL**4 / 10
@@ -103,7 +95,7 @@ def test_equation_of_a_full_batch_is_the_linear_recursion():
     gamma_s_gamma = GAMMA.reindexed({"k": "l"}) * S("l", "m") * GAMMA.reindexed({"j": "m"})
     noise = GAMMA * (ETA**2 * SIGMA**2 / N)
     expected = damping * (-2 * ETA) + gamma_s_gamma * (4 * ETA**2) + noise * 4
-    assert covariance_equation(Rule(sampling="full"), SMALL_NOISE) == expected
+    assert covariance_equations(Rule(sampling="full"), SMALL_NOISE) == {S: expected}
 
 
 @pytest.mark.parametrize(
@@ -131,22 +123,6 @@ def test_scaling_without_balance_of_noise_and_damping_is_refused():
     large_displacement = Scaling("displacement larger than the noise drives", lr=2, displacement=0, noise=0)
     with pytest.raises(ValueError, match="no balance of noise and damping"):
         stationary_covariance(Rule(), large_displacement)
-
-
-def test_pairs_of_displacements_become_the_covariance_and_single_ones_vanish():
-    assert with_covariance(X("j") * X("k")) == S("j", "k")
-    assert with_covariance(X("j") + H("j", label="a")) == H("j", label="a")
-
-
-def test_leading_terms_are_those_of_lowest_order():
-    order, terms = leading(S("j", "k") * ETA + GAMMA * ETA, SMALL_LR)
-    assert (order, terms) == (2, GAMMA * ETA)
-
-
-def test_equation_with_a_head_off_the_chain_has_no_spectrum():
-    other = Head("Q", rank=2)
-    assert spectral_solution(S("j", "k") + other("j", "k")) is None
-    assert equal(spectral_solution(2 * S("j", "k") - GAMMA), GAMMA_EIGENVALUE / 2)
 
 
 @pytest.mark.agreement("stationary-covariance")

@@ -11,7 +11,7 @@ from verify.covariance_claim import CovarianceExperiment, covariance_ratio, cova
 from verify.decision import Verdict, verdicts
 from verify.estimate import Estimate, Measurement
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import stability_limit
+from verify.lowering.stability import stability_limit
 
 GAMMA = np.array([3.0, 2.0, 0.5])
 STATED_MOMENTS = np.array([[2.0, 0.3, -0.2], [0.3, 1.0, 0.1], [-0.2, 0.1, 0.5]])

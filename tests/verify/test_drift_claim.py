@@ -19,7 +19,7 @@ from verify.estimate import Measurement
 from verify.experiment import World, ensemble, placed, to_array
 from verify.lowering.drift import mean_drift
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import stability_limit
+from verify.lowering.stability import stability_limit
 
 LRS = (0.02, 0.015, 0.01, 0.0075, 0.005)
 PREDICTED = np.array([3.0, 0.0, -4.0, 0.0])  # length 5
@@ -115,7 +115,7 @@ def test_a_component_normal_to_the_manifold_does_not_count():
 def test_a_deviation_is_the_difference_in_the_given_unit_along_the_given_direction():
     found = deviation(records(ratio=1.2, sideways=0.3), STATED, "turned", lambda r: float(r.series["lr"]))
     lrs = np.array(sorted(LRS))
-    np.testing.assert_array_equal(found.lrs, lrs)
+    np.testing.assert_array_equal(found.small, lrs)
     np.testing.assert_allclose(found.components[:, 0], 0.3 * 5 * lrs, rtol=1e-12)
     # The other components hold the rest, whatever basis was chosen.
     np.testing.assert_allclose(np.linalg.norm(found.components[:, 1:], axis=1), 0.2 * 5 * lrs, rtol=1e-12)

@@ -1,21 +1,36 @@
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import pytest
 import torch
+from torch.func import grad
 
+from numerics.models import pre_activations
 from numerics.zero_loss_manifold import normal_space, retract
 from tests.oracles import gradients, regulariser, tangent
+from theory.drift import derive
+from theory.rule import SMALL_LR
 from verify import places
+from verify.lowering.drift import drift_field
+from verify.lowering.rule import RuleChoice
 
 # Sizes and the eigenvalues of Gamma (the largest ones and the smallest) that the places' docstrings promise.
 PROMISED = {
     places.tanh: (32, 3, [5.2, 2.3, 1.4]),
     places.quadratic: (20, 4, [8.5, 3.3, 2.0, 1.2]),
+    places.two_units: (6, 2, [55.8, 14.9]),
     places.linear: (6, 4, [2.6, 1.5, 0.73, 0.58]),
+    places.relu: (24, 3, [71, 46, 9.2]),
+    places.relu_first_layer: (18, 3, [3.2, 1.5, 0.7]),
+    places.relu_output_layer: (6, 3, [69, 43, 8.4]),
 }
 
 
-@pytest.mark.parametrize("build", [*PROMISED, places.sensing, places.small_quadratic])
+@pytest.mark.parametrize(
+    "build", [*PROMISED, places.sensing, places.small_quadratic, places.rational, places.kink, places.beside_the_kink]
+)
 def test_a_place_has_no_training_error_to_the_last_bit(build):
     problem, theta = build()
     assert not problem.residuals(theta).any()
@@ -60,3 +75,63 @@ def test_beside_the_non_repellent_point_reg_is_no_smaller():
 def test_the_units_of_the_non_repellent_point_are_alive():
     problem, theta = places.non_repellent()
     assert float(gradients(problem, theta).abs().amax(0).min()) > 0.01
+
+
+def test_at_two_units_the_drifts_of_shared_noise_point_where_the_docstring_says():
+    problem, theta = places.two_units()
+    along = tangent(problem, theta)
+    choice = RuleChoice(sharing="shared")
+    lyapunov = drift_field(derive(choice.symbolic, SMALL_LR), choice, problem, 1e-3)(theta)
+    descents = [
+        -along @ grad(function)(theta)
+        for function in (lambda at: problem.jacobian(at).mean(0).square().sum(), partial(regulariser, problem))
+    ]
+    angles = [math.degrees(math.acos(float(torch.cosine_similarity(lyapunov, d, dim=0)))) for d in descents]
+    assert angles == pytest.approx([42, 29], abs=0.7)
+
+
+def test_the_rational_gradients_are_those_of_their_model():
+    problem, theta = places.rational()
+    exact = torch.tensor([[float(v) for v in row] for row in places.RATIONAL_GRADIENTS.tolist()], dtype=theta.dtype)
+    torch.testing.assert_close(problem.jacobian(theta), exact, rtol=0, atol=0)
+
+
+def test_the_trained_parts_are_parts_of_the_same_network_at_the_same_point():
+    problem, theta = places.relu()
+    jacobian = problem.jacobian(theta)
+    for build, part in (
+        (places.relu_first_layer, jacobian[:, places.RELU_FIRST_LAYER]),
+        (places.relu_output_layer, jacobian[:, places.RELU_FIRST_LAYER.stop :]),
+    ):
+        of_part, at = build()
+        torch.testing.assert_close(of_part.jacobian(at), part)
+        torch.testing.assert_close(of_part.labels, problem.labels)
+
+
+def test_no_unit_of_the_relu_network_is_near_its_kink():
+    problem, theta = places.relu()
+    hidden = torch.stack([pre_activations(2, 6)(theta, x) / (x @ x + 1).sqrt() for x in problem.inputs])
+    assert float(hidden.abs().min()) > 0.4  # in units of the gradient's length, where the fluctuation is about .02
+
+
+def test_one_unit_is_at_its_kink_at_the_first_point_where_all_others_are_off():
+    problem, theta = places.kink()
+    first, second = (pre_activations(1, 2)(theta, x).tolist() for x in problem.inputs)
+    assert first[0] == 0
+    assert first[1] < -5
+    assert min(second) > 5
+    assert not problem.jacobian(theta)[0].any()
+
+
+def test_turning_up_the_bias_turns_on_the_unit_at_the_kink():
+    problem, theta = places.kink()
+    on = theta.index_add(0, torch.tensor([places.KINK_UNIT_BIAS]), torch.ones(1, dtype=theta.dtype))
+    jump = problem.jacobian(on)[0]
+    torch.testing.assert_close(jump, 0.25 * torch.tensor([1.0, 0.0, 1.0, 0.0], dtype=theta.dtype))
+    assert float(jump.square().sum() / problem.jacobian(theta)[1].square().sum()) < 0.08
+
+
+def test_beside_the_kink_the_gradients_are_the_same():
+    (problem, theta), (beside, at) = places.kink(), places.beside_the_kink()
+    assert float(pre_activations(1, 2)(at, beside.inputs[0])[0]) == -6
+    torch.testing.assert_close(beside.jacobian(at), problem.jacobian(theta))

@@ -1,15 +1,18 @@
-"""The stationary covariance around a point of zero training error: Lemma 7's recursions, exact values, isotropy."""
+"""The stationary covariance around a point of zero training error: Lemma 7's recursion, exact values, isotropy."""
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import sympy as sp
 
-from theory.rule import ETA, SIGMA, SMALL_LR, B, N, Rule
-from theory.stationary_covariance import COVARIANCE_EIGENVALUE as COVARIANCE
-from theory.stationary_covariance import GAMMA_EIGENVALUE as GAMMA
-from theory.stationary_covariance import covariance_equation, scalar_equation
+from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
+from theory.gamma_chain import eigenvalue, scalar_equation
+from theory.linear_model import enumerated_second_moment, instance
+from theory.rule import ETA, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule
+from theory.second_moments import S
+from theory.stationary_covariance import covariance_equations
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, MeasuredClaim, Source
 from verify.covariance_claim import CovarianceExperiment, covariance_ratio, covariance_ratio_at_zero_lr
@@ -17,6 +20,7 @@ from verify.estimate import Array
 from verify.experiment import World
 from verify.lowering.rule import RuleChoice
 
+COVARIANCE = eigenvalue(S)
 RECURSION = {
     STATED: (1 - 4 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
     "slow-reversion": (1 - 2 * ETA * GAMMA) * COVARIANCE + 4 * ETA**2 * GAMMA * SIGMA**2,
@@ -27,13 +31,56 @@ RECURSION = {
 
 def check_recursion(variant: str) -> Exact:
     """Compare a recursion for theta_j^2 with the derived one, single-sample steps, leading order in eta."""
-    equation = scalar_equation(covariance_equation(Rule(), SMALL_LR))
+    equation = scalar_equation(covariance_equations(Rule(), SMALL_LR)[S])
     if equation is None:
         raise ArithmeticError("the derived equation is no function of Gamma")
     derived = sp.expand(COVARIANCE + equation.subs(B, 1))
     difference = sp.expand(derived - RECURSION[variant])
     example = f"difference {difference}" if difference else ""
     return Exact(difference == 0, str(RECURSION[variant]), str(derived), example)
+
+
+STEPS: tuple[tuple[Rule, int | None], ...] = (
+    (Rule(sampling="full"), None),
+    (Rule(), 1),
+    (Rule(), 2),
+    (Rule(noise=LabelNoise("shared")), 2),
+)
+
+
+def moments() -> sp.Matrix:
+    """Return any E[x x^T] in two dimensions."""
+    a, b, c = sp.symbols("a b c", real=True)
+    return sp.Matrix([[a, b], [b, c]])
+
+
+@cache
+def enumerated_changes() -> list[sp.Matrix]:
+    """Return the change of E[x x^T] in one step, averaged over all batches and signs, for each of `STEPS`."""
+    gradients, before = places.RATIONAL_GRADIENTS, moments()
+    return [enumerated_second_moment(rule, gradients, before, size) - before for rule, size in STEPS]
+
+
+def stated_change(variant: str, rule: Rule, batch_size: int | None) -> sp.Matrix:
+    """Return the change of E[x x^T] in one step that a variant states."""
+    equation = covariance_equations(rule, SMALL_LR if variant == "small-lr" else SMALL_NOISE)[S]
+    if variant == "distinct-draws" and rule.sampling == "iid":
+        full = covariance_equations(Rule(sampling="full", noise=rule.noise), SMALL_NOISE)[S]
+        equation = full.coefficients(lambda c: c.subs(N, B))
+    if variant == "equal-draws" and rule == Rule():
+        equation = equation.coefficients(lambda c: c.subs(B, 1).subs(SIGMA, SIGMA / sp.sqrt(B)))
+    at_size = equation.coefficients(lambda c: c.subs(B, batch_size or 1))
+    return sp.Matrix(instance(places.RATIONAL_GRADIENTS, moments()).array(at_size, "jk"))
+
+
+def check_enumeration(variant: str) -> Exact:
+    """Compare the change that a variant states with the enumerated one, for any symmetric E[x x^T]."""
+    wrong = []
+    for (rule, size), enumerated in zip(STEPS, enumerated_changes(), strict=True):
+        difference = (enumerated - stated_change(variant, rule, size)).applyfunc(sp.expand)
+        if difference != sp.zeros(2):
+            wrong.append(f"{rule.sampling}, B = {size}: enumerated - stated = {sp.factor(difference[0, 0])}, ...")
+    return Exact(not wrong, f"{len(STEPS)} rules", f"{len(STEPS) - len(wrong)} equal", "; ".join(wrong[:1]))
 
 
 def isotropic(gamma: Array, values: Mapping[sp.Symbol, float]) -> Array:
@@ -61,6 +108,20 @@ CLAIMS = (
             Control("slow-reversion", "formula", "the reversion of theta_j taken for that of its square"),
             Control("weak-noise", "formula", "the factor 2 of the square forgotten in the noise"),
             Control("white-noise", "formula", "noise that does not follow Gamma"),
+        ),
+    ),
+    ExactClaim(
+        id="covariance.enumeration",
+        title="The derived recursion of second moments against every batch and every sign of the noise",
+        statement="E[x x^T] after one step is the average over all batches and signs: full batches, single samples, "
+        "batches of two, batches of two that share their noise",
+        source=Source("implicit-reg", "derived here"),
+        hypotheses=(MODEL, "three data points in two dimensions, rational gradients"),
+        check=check_enumeration,
+        controls=(
+            Control("small-lr", "formula", "the leading order in eta"),
+            Control("distinct-draws", "formula", "the full batch's equation with B for n"),
+            Control("equal-draws", "formula", "the single samples' equation with sigma^2 / B"),
         ),
     ),
     MeasuredClaim(
@@ -114,6 +175,33 @@ CLAIMS = (
                 "full-batch": lambda gamma, v: v[ETA] * v[SIGMA] ** 2 / v[B] / (1 - v[ETA] * gamma),
             },
             worlds={"full-batch-noise": World(RuleChoice(noise_std=2.0))},
+        ),
+        estimate=covariance_ratio,
+    ),
+    MeasuredClaim(
+        id="covariance.mini-batch",
+        title="Stationary covariance of batches of two, multiplicative term included",
+        statement="S solves the derived equation, with 1 / B of E[(g . S g) g g^T] and 1 - 1 / B of Gamma S Gamma",
+        source=Source("implicit-reg", "derived here"),
+        hypotheses=(MODEL, "independent label noise, variance sigma^2", "batches of two, drawn with replacement"),
+        margin=MARGIN,
+        why_margin=WHY,
+        controls=(
+            Control("isotropic", "formula", "the eta -> 0 limit eta sigma^2 / B"),
+            Control("distinct-draws", "formula", "the full batch's function of Gamma with B for n: 0 for 1 / B"),
+            Control("equal-draws", "world", "single samples with half the noise's variance: 1 for 1 / B"),
+        ),
+        experiment=CovarianceExperiment(
+            places.linear,
+            PAIRS,
+            lrs=(0.08,),
+            num_replicas=16384,
+            num_observations=200,
+            formulas={
+                "isotropic": isotropic,
+                "distinct-draws": lambda gamma, v: v[ETA] * v[SIGMA] ** 2 / v[B] / (1 - v[ETA] * gamma),
+            },
+            worlds={"equal-draws": World(replace(SINGLE, noise_std=0.5**0.5))},
         ),
         estimate=covariance_ratio,
     ),

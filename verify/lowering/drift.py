@@ -12,10 +12,11 @@ from numerics.problem import Problem
 from numerics.slow_flow import slow_flow
 from numerics.zero_loss_manifold import normal_space, require_zero_loss
 from theory.drift import Drift
-from theory.stationary_covariance import S
+from theory.second_moments import S
 from verify.lowering.expression import lower
 from verify.lowering.rule import RuleChoice
-from verify.lowering.stationary_covariance import covariance_matrix, require_stable
+from verify.lowering.stability import require_stable
+from verify.lowering.stationary_covariance import covariance_matrix
 
 
 def drift_field(derived: Drift, choice: RuleChoice, problem: Problem, lr: float) -> Callable[[Tensor], Tensor]:
@@ -30,9 +31,11 @@ def drift_field(derived: Drift, choice: RuleChoice, problem: Problem, lr: float)
 
 
 def mean_drift(
-    derived: Drift, choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, num_steps: int
+    derived: Drift, choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, num_steps: int, *, discard: int = 0
 ) -> Tensor:
-    """Return P(theta*) (theta_T - theta*) / T along the slow flow: the derived drift averaged over a window, ``[P]``.
+    """Return the derived drift averaged along the slow flow from theta*, ``[P]``, tangent at theta*.
+
+    The average is over ``num_steps`` steps after the first ``discard``.
 
     Raises:
         ValueError: If autograd gets the model's derivatives wrong, theta* has training error, or the learning rate is
@@ -41,6 +44,8 @@ def mean_drift(
     require_correct_derivatives(problem, theta)
     require_zero_loss(problem, theta)
     require_stable(derived.rule, problem, theta, choice.values(problem, lr))
-    end = slow_flow(problem, drift_field(derived, choice, problem, lr), theta, num_steps)
-    displacement = normal_space(problem, theta).tangent_part(end - theta)
+    field = drift_field(derived, choice, problem, lr)
+    begin = slow_flow(problem, field, theta, discard) if discard else theta
+    end = slow_flow(problem, field, begin, num_steps)
+    displacement = normal_space(problem, theta).tangent_part(end - begin)
     return torch.as_tensor(displacement / num_steps)

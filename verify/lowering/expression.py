@@ -40,7 +40,7 @@ def lower(
         theta: Parameters, ``[P]``.
         indices: The free indices in the order of the result's axes, one letter each.
         values: Numbers for the coefficients' symbols; ``n`` is taken from the problem.
-        tensors: Tensors for heads other than h, the delta and the projectors, for example x ``[P]`` or S ``[P, P]``,
+        tensors: Tensors for heads other than h, theta, deltas and projectors, for example x ``[P]`` or S ``[P, P]``,
             which may be given as a `LowRank`.
         method: How to contract each product; None: matrix-free where its graph is a tree, else dense.
 
@@ -66,12 +66,16 @@ def number(coefficient: sp.Expr, values: Mapping[sp.Symbol, float]) -> float:
     """Return a coefficient as a float.
 
     Raises:
-        ValueError: If a symbol has no value.
+        ValueError: If a symbol has no value, or the coefficient has a pole there.
     """
     symbols = tuple(sorted(coefficient.atoms(sp.Symbol), key=str))
     if missing := set(symbols) - set(values):
         raise ValueError(f"values lacks {sorted(map(str, missing))}, needed by the coefficient {coefficient}")
-    return float(_compiled(coefficient, symbols)(*(values[s] for s in symbols)))
+    try:
+        return float(_compiled(coefficient, symbols)(*(values[s] for s in symbols)))
+    except ZeroDivisionError:
+        at = ", ".join(f"{s} = {values[s]}" for s in symbols)
+        raise ValueError(f"the coefficient {coefficient} has a pole at {at}; averages of k draws need n >= k") from None
 
 
 @lru_cache(maxsize=10_000)

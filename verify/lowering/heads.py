@@ -12,7 +12,7 @@ from torch.func import jacfwd
 
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import NormalSpace, normal_space
-from theory.index_algebra import DELTA, H, Head
+from theory.index_algebra import DELTA, THETA, H, Head
 from theory.stationary_covariance import RANGE, TANGENT
 from verify.lowering.low_rank import LowRank
 from verify.lowering.operand import indices
@@ -39,7 +39,7 @@ class Heads:
     Attributes:
         problem: Model and data.
         theta: Parameters, ``[P]``.
-        given: Values of heads other than h, the delta and the projectors.
+        given: Values of heads other than h, theta, deltas and projectors.
 
     Raises:
         ValueError: If a symmetric head is given a tensor that is not symmetric.
@@ -77,6 +77,8 @@ class Heads:
     def _computed(self, head: Head, rank: int) -> Tensor:
         if head == H:
             return model_derivative(self.problem, self.theta, rank)
+        if head == THETA:
+            return self.theta
         if head == DELTA:
             return torch.eye(len(self.theta), dtype=self.theta.dtype, device=self.theta.device)
         if head == TANGENT:

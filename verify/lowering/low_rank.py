@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -12,6 +13,12 @@ class LowRank(NamedTuple):
 
     basis: Tensor
     core: Tensor
+
+    @property
+    def root(self) -> Tensor:
+        """A matrix R ``[P, r]`` with R R^T equal to this one, where that has no negative eigenvalue."""
+        eigenvalues, vectors = torch.linalg.eigh(self.core)
+        return self.basis @ (vectors * eigenvalues.clamp(min=0).sqrt())
 
     @property
     def dense(self) -> Tensor:

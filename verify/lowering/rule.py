@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import sympy as sp
 import torch
@@ -11,7 +12,22 @@ import torch
 from numerics.label_noise import GAUSSIAN, RADEMACHER, UNIFORM, NoiseLaw
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
-from theory.rule import ETA, RESIDUAL, SIGMA, B, LabelNoise, N, Rule, kappa
+from theory.rule import (
+    BETA,
+    DECAY,
+    ETA,
+    HEAVY_BALL,
+    NESTEROV,
+    PLAIN,
+    RESIDUAL,
+    SIGMA,
+    B,
+    LabelNoise,
+    N,
+    Rule,
+    Sampling,
+    kappa,
+)
 
 # Cumulants 4 and 6 of the built-in laws at unit variance.
 STANDARD_CUMULANTS: dict[str, dict[int, float]] = {
@@ -21,34 +37,57 @@ STANDARD_CUMULANTS: dict[str, dict[int, float]] = {
 }
 
 
+MOMENTA = {"heavy-ball": HEAVY_BALL, "nesterov": NESTEROV}
+
+
 @dataclass(frozen=True)
 class RuleChoice:
     """One choice of rule, from which theory and numerics each get their own form.
 
     Attributes:
         noise_std: Standard deviation of the label noise.
-        sampling: ``full`` or ``iid``.
-        batch_size: Batch size for ``iid``; None for ``full``.
+        sampling: ``full``, ``iid`` or ``reshuffle``.
+        batch_size: Batch size; None for ``full``.
         law: Law of the noise.
         sharing: ``independent`` or ``shared``.
         loss: Per-sample loss, a polynomial in ``theory.rule.RESIDUAL``.
         cumulants: The law's cumulants of order >= 3 at unit variance, for a law that is not built in; odd orders that
             are missing are 0.
+        momentum: beta; 0 for none.
+        momentum_kind: ``heavy-ball`` or ``nesterov``.
+        decay_per_lr: Weight decay over learning rate: the decay has to shrink with the learning rate for its pull to
+            compete with the noise's drift.
     """
 
     noise_std: float = 1.0
-    sampling: str = "full"
+    sampling: Sampling = "full"
     batch_size: int | None = None
     law: NoiseLaw = RADEMACHER
-    sharing: str = "independent"
+    sharing: Literal["independent", "shared"] = "independent"
     loss: sp.Expr = field(default=RESIDUAL**2)
     cumulants: Mapping[int, float] | None = None
+    momentum: float = 0.0
+    momentum_kind: Literal["heavy-ball", "nesterov"] = "heavy-ball"
+    decay_per_lr: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.has_skewed_noise and self.law.reflect is torch.neg:
+            raise ValueError(
+                f"cumulants of odd order must be 0 for the law {self.law.name!r}, whose antithetic replicas see the "
+                f"opposite noise: their mean knows none; give the law a `reflect` that keeps its skewness, as `two_point` has"
+            )
+
+    @property
+    def has_skewed_noise(self) -> bool:
+        """Whether the law has a cumulant of odd order."""
+        return any(order % 2 and value for order, value in self.known_cumulants.items())
 
     @property
     def symbolic(self) -> Rule:
         """The rule of theory."""
-        symmetric = not any(order % 2 and value for order, value in self.known_cumulants.items())
-        return Rule(self.loss, self.sampling, LabelNoise(self.sharing, symmetric))  # type: ignore[arg-type]
+        noise = LabelNoise(self.sharing, symmetric=not self.has_skewed_noise)
+        momentum = MOMENTA[self.momentum_kind] if self.momentum else PLAIN
+        return Rule(self.loss, self.sampling, noise, momentum, self.decay_per_lr > 0)
 
     @property
     def known_cumulants(self) -> Mapping[int, float]:
@@ -62,7 +101,18 @@ class RuleChoice:
             if self.loss == RESIDUAL**2
             else _Polynomial(tuple(map(float, sp.Poly(self.loss, RESIDUAL).all_coeffs())))
         )
-        return UpdateRule(lr, self.noise_std, self.sampling, self.batch_size, self.law, self.sharing, loss)  # type: ignore[arg-type]
+        return UpdateRule(
+            lr,
+            self.noise_std,
+            self.sampling,
+            self.batch_size,
+            self.law,
+            self.sharing,
+            loss,
+            self.momentum,
+            self.momentum_kind,
+            self.decay_per_lr * lr,
+        )
 
     def values(self, problem: Problem, lr: float) -> dict[sp.Symbol, float]:
         """Return numbers for the symbols of theory.
@@ -79,6 +129,7 @@ class RuleChoice:
             )
         batch = self.batch_size or problem.num_data
         numbers = {ETA: lr, SIGMA: self.noise_std, N: problem.num_data, B: batch}
+        numbers |= {BETA: self.momentum, DECAY: self.decay_per_lr * lr}
         return numbers | {kappa(order): standard[order] * self.noise_std**order for order in needed}
 
 

@@ -14,7 +14,8 @@ from tests.theory.products import expressions
 from theory.index_algebra import DELTA, ZERO, Expr, H, Head
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, B, N
-from theory.stationary_covariance import RANGE, TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering.expression import lower, number
 from verify.lowering.heads import model_derivative

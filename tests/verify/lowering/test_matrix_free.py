@@ -16,7 +16,8 @@ from theory.drift import derive
 from theory.index_algebra import DELTA, Expr, H
 from theory.regulariser import reg_gradient
 from theory.rule import RESIDUAL, SMALL_LR, SMALL_NOISE
-from theory.stationary_covariance import RANGE, TANGENT, S
+from theory.second_moments import S
+from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering import matrix_free
 from verify.lowering.drift import drift_field

@@ -5,9 +5,9 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, NoiseLaw, continuous
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, NoiseLaw, continuous, two_point
 from tests.models import normal
-from theory.rule import ETA, RESIDUAL, SIGMA, B, N, kappa
+from theory.rule import BETA, DECAY, ETA, HEAVY_BALL, NESTEROV, PLAIN, RESIDUAL, SIGMA, B, N, kappa
 from verify.lowering.rule import STANDARD_CUMULANTS, RuleChoice
 
 QUARTIC = RESIDUAL**4 / 12 - 2 * RESIDUAL**3 + RESIDUAL / 3 + 5
@@ -62,7 +62,7 @@ def test_a_loss_that_is_no_polynomial_of_numbers_raises():
 @pytest.mark.parametrize(
     ("more", "complaint"),
     [
-        ({"sampling": "reshuffled"}, "sampling must be 'full' or 'iid'"),
+        ({"sampling": "reshuffled"}, "sampling must be 'full', 'iid' or 'reshuffle'"),
         ({"sampling": "iid"}, "batch_size goes with sampling='iid'"),
         ({"batch_size": 2}, "batch_size goes with sampling='iid'"),
         ({"sharing": "partly"}, "sharing must be 'independent' or 'shared'"),
@@ -144,3 +144,22 @@ def test_a_loss_that_needs_cumulants_of_an_unknown_law_raises_until_they_are_giv
 def test_a_loss_of_degree_six_needs_cumulants_that_no_built_in_law_lists(place):
     with pytest.raises(ValueError, match=r"the orders \[8, 10\] of the noise law 'rademacher'"):
         RuleChoice(loss=RESIDUAL**6).values(place.problem, 0.1)
+
+
+def test_odd_cumulants_of_a_law_that_antithetic_replicas_reflect_are_refused():
+    law = continuous("exponential", lambda generator, shape: torch.rand(shape, generator=generator))
+    with pytest.raises(ValueError, match="cumulants of odd order must be 0 for the law 'exponential'"):
+        RuleChoice(law=law, cumulants={3: 2.0})
+    assert RuleChoice(law=two_point(0.1), cumulants={3: 8 / 3}).has_skewed_noise
+
+
+@pytest.mark.parametrize(("kind", "momentum"), [("heavy-ball", HEAVY_BALL), ("nesterov", NESTEROV)])
+def test_both_forms_of_momentum_and_decay_say_the_same(place, kind, momentum):
+    choice = RuleChoice(momentum=0.7, momentum_kind=kind, decay_per_lr=0.5)
+    executed, values = choice.at(0.02), choice.values(place.problem, 0.02)
+    assert choice.symbolic.momentum == momentum
+    assert choice.symbolic.weight_decay
+    assert (executed.momentum, executed.momentum_kind, executed.weight_decay) == (0.7, kind, 0.01)
+    assert (values[BETA], values[DECAY]) == (0.7, 0.01)
+    assert RuleChoice().symbolic.momentum == PLAIN
+    assert not RuleChoice().symbolic.weight_decay

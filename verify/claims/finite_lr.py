@@ -1,0 +1,145 @@
+"""Large learning rates at small noise: the log-determinant potential, and the drift where the leading order fails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import sympy as sp
+from torch import Tensor
+
+from numerics.problem import Problem
+from numerics.zero_loss_manifold import normal_space
+from theory.drift import derive
+from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
+from theory.rule import ETA, SIGMA, SMALL_LR, SMALL_NOISE, N, Rule
+from verify import places
+from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source
+from verify.drift_claim import FORMULAS, MARGIN, DriftExperiment, at_zero_lr, deviation
+from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import Place, World, to_array
+from verify.lowering.drift import mean_drift
+from verify.lowering.rule import RuleChoice
+
+SOURCE = Source("implicit-reg", "derived here")
+POTENTIAL = {
+    STATED: -ETA * SIGMA**2 / N * sp.log(1 - ETA * GAMMA),
+    "leading-order": ETA**2 * SIGMA**2 / N * GAMMA,
+    "two-orders": ETA**2 * SIGMA**2 / N * (GAMMA + ETA * GAMMA**2 / 2),
+    "half-curvature": -2 * ETA * SIGMA**2 / N * sp.log(1 - ETA * GAMMA / 2),
+}
+
+
+def check_potential(variant: str) -> Exact:
+    """Compare a function of Gamma whose trace is the potential with the derived one, full batches."""
+    derived = derive(Rule(sampling="full"), SMALL_NOISE).spectral_potential
+    if derived is None:
+        raise ArithmeticError("the engine found no potential")
+    difference = sp.simplify(sp.diff(derived - POTENTIAL[variant], GAMMA))
+    example = f"the slopes differ by {difference}" if difference else ""
+    return Exact(difference == 0, str(POTENTIAL[variant]), str(derived), example)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallNoise(DriftExperiment):
+    """The drift at several learning rates, each at several strengths of the noise.
+
+    Attributes:
+        noise_stds: Standard deviations of the noise, which takes the place of the learning rate as small parameter.
+    """
+
+    noise_stds: tuple[float, ...]
+
+    def jobs(self, world: str, context: Context) -> dict[str, Job]:
+        """Return one simulation for each learning rate and strength of the noise."""
+        return {
+            f"lr {lr:g}, std {std:g}": partial(self.at_noise(std).measured, world, context, lr, std)
+            for lr in self.lrs
+            for std in self.noise_stds
+        }
+
+    def at_noise(self, std: float) -> "SmallNoise":
+        """Return the experiment with noise of one strength; the world control's is 5 % stronger."""
+        louder = World(replace(self.choice, noise_std=1.05 * std))
+        return replace(self, choice=replace(self.choice, noise_std=std), worlds={"louder": louder})
+
+    def measured(self, world: str, context: Context, lr: float, std: float) -> Measurement:
+        """Return measured and predicted drift, with the noise's variance as small parameter."""
+        record = self.measure(world, context, lr)
+        return replace(record, series=dict(record.series) | {"variance": np.array(std**2)})
+
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
+        """Return also the drift to leading order in eta."""
+        window = max(1, round(self.relaxations / (2 * lr * float(normal_space(problem, theta).eigenvalues[-1]))))
+        leading = mean_drift(derive(self.choice.symbolic, SMALL_LR), self.choice, problem, theta, lr, window)
+        return super().predictions(derived, problem, theta, lr) | {"leading-order": to_array(leading)}
+
+
+def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
+    """Return measured over predicted drift at each learning rate, extrapolated to noise 0 by a line in its variance."""
+    lrs = sorted({float(record.series["lr"]) for record in measurements.values()})
+    found = []
+    for lr in lrs:
+        records = {name: record for name, record in measurements.items() if float(record.series["lr"]) == lr}
+
+        def length(record: Measurement) -> float:
+            return float(np.linalg.norm(record.predictions[formula]))
+
+        found.append(at_zero_lr(deviation(records, formula, formula, length, small="variance"), offset=1.0))
+    ratios = ", ".join(
+        f"{e.values[0]:.4f} +- {e.standard_errors[0]:.4f} at lr {lr:g}" for e, lr in zip(found, lrs, strict=True)
+    )
+    return Estimate(
+        np.concatenate([e.values for e in found]),
+        np.concatenate([e.standard_errors for e in found]),
+        np.concatenate([e.targets for e in found]),
+        sum(e.num_samples for e in found),
+        misfit=min(1.0, len(found) * min(e.misfit for e in found)),
+        note=ratios,
+    )
+
+
+def rates(place: Place, *products: float) -> tuple[float, ...]:
+    """Return the learning rates at which eta times the largest eigenvalue of the loss's Hessian has given values."""
+    return tuple(product / (2 * float(normal_space(*place()).eigenvalues[0])) for product in products)
+
+
+CLAIMS = (
+    ExactClaim(
+        id="finite-lr.potential",
+        title="The potential of the drift, exact in eta, any model and dimension",
+        statement="drift = -P grad tr F(Gamma), F = -(eta sigma^2 / n) log(1 - eta gamma)",
+        source=SOURCE,
+        hypotheses=("zero training error at theta*", "independent label noise", "full batches", "small noise"),
+        check=check_potential,
+        controls=(
+            Control("leading-order", "formula", "the eta -> 0 limit, reg"),
+            Control("two-orders", "formula", "the series cut after its second term"),
+            Control("half-curvature", "formula", "eta gamma / 2 for eta gamma: a Hessian Gamma for 2 Gamma"),
+        ),
+    ),
+    MeasuredClaim(
+        id="finite-lr.drift",
+        title="Drift at eta lambda_max = .5, 1, 1.5, tanh network (P = 12, N = 2)",
+        statement="At each of these rates, measured over derived drift tends to 1, and to 0 in every other tangent "
+        "direction, as the noise tends to 0.",
+        source=SOURCE,
+        hypotheses=("zero training error at theta*", "independent label noise", "full batches"),
+        margin=MARGIN,
+        why_margin="1 %: the leading order in eta is off by tens of per cent",
+        experiment=SmallNoise(
+            place=places.small_tanh,
+            choice=RuleChoice(),
+            lrs=rates(places.small_tanh, 0.5, 1.0, 1.5),
+            num_replicas=65536,
+            relaxations=24.0,
+            noise_stds=(0.02, 0.015, 0.01, 0.005),
+        ),
+        estimate=ratio_at_zero_noise,
+        controls=(
+            Control("leading-order", "formula", "the drift to leading order in eta"),
+            *(control for control in FORMULAS if control.id != "standard-deviation"),
+            Control("louder", "world", "label noise 5 % stronger than predicted for"),
+        ),
+    ),
+)

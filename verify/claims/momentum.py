@@ -1,0 +1,129 @@
+"""Momentum: the drift is that of plain steps at the effective learning rate eta / (1 - beta), but for large eta."""
+
+from dataclasses import dataclass
+
+import sympy as sp
+from torch import Tensor
+
+from numerics.problem import Problem
+from theory.drift import derive
+from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
+from theory.rule import BETA, ETA, HEAVY_BALL, NESTEROV, SIGMA, SMALL_LR, SMALL_NOISE, N, Rule
+from verify import places
+from verify.claim import STATED, Control, Exact, ExactClaim, Source
+from verify.drift_claim import DriftExperiment, drift_claim
+from verify.estimate import Array
+from verify.experiment import World
+from verify.lowering.rule import RuleChoice
+
+SOURCE = Source("implicit-reg", "derived here")
+EFFECTIVE = {
+    STATED: ETA / (1 - BETA),
+    "raw": ETA,
+    "square-root": ETA / sp.sqrt(1 - BETA),
+    "lookahead": ETA * (1 + BETA) / (1 - BETA),
+}
+
+
+def check_effective(variant: str) -> Exact:
+    """Compare the drift with momentum with that of plain steps at another learning rate, iid batches."""
+    plain = derive(Rule(), SMALL_LR).drift.coefficients(lambda c: c.subs(ETA, EFFECTIVE[variant]))
+    derived = [derive(Rule(momentum=momentum), SMALL_LR).drift for momentum in (HEAVY_BALL, NESTEROV)]
+    wrong = [drift.latex() for drift in derived if drift - plain]
+    return Exact(not wrong, plain.latex(), derived[0].latex(), f"derived {wrong[0]}" if wrong else "")
+
+
+_scale = ETA * SIGMA**2 * (1 + BETA) / (N * (1 - BETA) ** 2)
+POTENTIAL = {
+    STATED: -_scale * sp.log(1 - ETA * GAMMA / (1 + BETA)),
+    "leading-order": _scale * ETA * GAMMA / (1 + BETA),
+    "effective-lr": -ETA * SIGMA**2 / (N * (1 - BETA)) * sp.log(1 - ETA * GAMMA / (1 - BETA)),
+    "plain-limit": -_scale * sp.log(1 - ETA * GAMMA),
+}
+
+
+def check_potential(variant: str) -> Exact:
+    """Compare a function of Gamma whose trace is the potential with the derived one: heavy ball, full batches."""
+    derived = derive(Rule(sampling="full", momentum=HEAVY_BALL), SMALL_NOISE).spectral_potential
+    if derived is None:
+        raise ArithmeticError("the engine found no potential")
+    difference = sp.simplify(sp.diff(derived - POTENTIAL[variant], GAMMA))
+    example = f"the slopes differ by {difference}" if difference else ""
+    return Exact(difference == 0, str(POTENTIAL[variant]), str(derived), example)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithMomentum(DriftExperiment):
+    """The drift with momentum, against wrong powers of 1 - beta."""
+
+    discard: float = 1.0
+
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
+        """Return also the drift with one power of 1 / (1 - beta) and with none."""
+        stated = super().predictions(derived, problem, theta, lr)
+        left = 1 - self.choice.momentum
+        return stated | {"one-power": stated[STATED] * left, "raw": stated[STATED] * left**2}
+
+
+BETA_MEASURED = 0.5
+STATEMENT = (
+    "Measured over derived drift tends to 1, and to 0 in every other tangent direction, as eta -> 0, from a stationary "
+    "start of displacement and velocity."
+)
+
+
+def momentum_claim(kind: str, title: str):
+    """Return the claim that the measured drift with one kind of momentum is the derived one."""
+    choice = RuleChoice(noise_std=0.5, momentum=BETA_MEASURED, momentum_kind=kind)  # type: ignore[arg-type]
+    return drift_claim(
+        id=f"momentum.drift.{kind}",
+        title=title,
+        statement=STATEMENT,
+        source=SOURCE,
+        hypotheses=("zero training error at theta*", "independent label noise", "full batches", "beta = .5"),
+        experiment=WithMomentum(
+            places.small_tanh,
+            choice,
+            lrs=(0.02, 0.015, 0.01, 0.0075, 0.005),
+            num_replicas=8192,
+            worlds={"no-momentum": World(RuleChoice(noise_std=0.5))},
+        ),
+        controls=(
+            Control("one-power", "formula", "1 / (1 - beta) for its square"),
+            Control("raw", "formula", "no factor for the momentum"),
+            Control("no-momentum", "world", "plain steps"),
+        ),
+    )
+
+
+CLAIMS = (
+    ExactClaim(
+        id="momentum.effective-lr",
+        title="Momentum drifts as plain steps at learning rate eta / (1 - beta), any model and dimension",
+        statement="drift(heavy ball, eta) = drift(Nesterov, eta) = drift(plain, eta / (1 - beta)) to leading order",
+        source=SOURCE,
+        hypotheses=("zero training error at theta*", "independent label noise", "iid batches", "beta fixed, eta -> 0"),
+        check=check_effective,
+        controls=(
+            Control("raw", "formula", "plain steps at eta itself"),
+            Control("square-root", "formula", "eta / sqrt(1 - beta): one power of 1 - beta in the drift"),
+            Control("lookahead", "formula", "eta (1 + beta) / (1 - beta)"),
+        ),
+    ),
+    ExactClaim(
+        id="momentum.potential",
+        title="The potential of the heavy ball's drift, exact in eta",
+        statement="drift = -P grad tr F(Gamma), F = -eta sigma^2 (1 + beta) / (n (1 - beta)^2) "
+        "log(1 - eta gamma / (1 + beta))",
+        source=SOURCE,
+        hypotheses=("zero training error at theta*", "independent label noise", "full batches", "small noise"),
+        check=check_potential,
+        controls=(
+            Control("leading-order", "formula", "the eta -> 0 limit"),
+            Control("effective-lr", "formula", "plain steps at eta / (1 - beta)"),
+            Control("plain-limit", "formula", "the plain steps' limit of stability, eta gamma = 1"),
+        ),
+    ),
+    momentum_claim("heavy-ball", "Drift of heavy-ball label-noise SGD, tanh network (P = 12, N = 2)"),
+    momentum_claim("nesterov", "Drift of label-noise SGD with Nesterov's momentum, tanh network (P = 12, N = 2)"),
+)
