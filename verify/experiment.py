@@ -11,6 +11,7 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
+from numerics.derivative_guard import require_correct_derivatives
 from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import require_zero_loss
@@ -58,14 +59,15 @@ class PlacedExperiment(ABC):
         """Check the inputs.
 
         Raises:
-            ValueError: If the number of replicas is no multiple of the block size, theta* has training error or a
-                learning rate is above the limit of stability.
+            ValueError: If the number of replicas is no multiple of the block size, autograd gets the model's
+                derivatives wrong, theta* has training error or a learning rate is above the limit of stability.
         """
         if self.num_replicas < 1 or self.num_replicas % REPLICAS_PER_BLOCK:
             raise ValueError(
                 f"num_replicas must be a positive multiple of {REPLICAS_PER_BLOCK}, got {self.num_replicas}"
             )
         problem, theta = self.place()
+        require_correct_derivatives(problem, theta)
         require_zero_loss(problem, theta)
         require_stable(self.choice.symbolic, problem, theta, self.choice.values(problem, max(self.lrs)))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from numerics.derivative_guard import require_correct_derivatives
 from numerics.problem import Problem
 from numerics.slow_flow import slow_flow
 from numerics.zero_loss_manifold import normal_space, require_zero_loss
@@ -37,8 +38,10 @@ def mean_drift(
     The average is over ``num_steps`` steps after the first ``discard``.
 
     Raises:
-        ValueError: If theta* has training error, or the learning rate is above the limit of stability.
+        ValueError: If autograd gets the model's derivatives wrong, theta* has training error, or the learning rate is
+            above the limit of stability.
     """
+    require_correct_derivatives(problem, theta)
     require_zero_loss(problem, theta)
     require_stable(derived.rule, problem, theta, choice.values(problem, lr))
     field = drift_field(derived, choice, problem, lr)

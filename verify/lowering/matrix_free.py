@@ -1,7 +1,7 @@
 """A product without its tensors: derivatives of the model along vectors, for any number of parameters.
 
 A product is a graph, its factors joined by summed indices. Vectors on k - 1 of the k indices of h_a^{j...} make it a
-vector: a directional derivative for each of them (jvp), then the gradient. A low-rank matrix V C V^T is two vectors and
+vector: the gradient of the derivative along them. A low-rank matrix V C V^T is two vectors and
 a sum over a label of dimension r; the tangent projector, or a dense matrix, maps a vector to a vector. So a product can
 be contracted from its vectors inwards if its graph is a tree once the low-rank matrices are cut. Labels, of data and of
 ranks, are batch axes (vmap).
@@ -9,16 +9,16 @@ ranks, are batch axes (vmap).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from itertools import combinations
 from math import prod
 from string import ascii_uppercase
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import vmap
 
+from numerics.directional_derivative import gradient_along
 from theory.index_algebra import H
 from theory.stationary_covariance import TANGENT
 from verify.lowering.heads import Heads, Written
@@ -27,7 +27,7 @@ from verify.lowering.operand import Operand, Subscripted, einsum, indices, kept,
 from verify.lowering.operand import contracted as contracted_operands
 
 BATCH_ENTRIES = 2**22
-"""Directional derivatives are taken along vectors of at most this many entries at once: 32 MiB in float64."""
+"""At most this many entries of gradients are computed at once: 32 MiB in float64."""
 
 
 class NotATree(ValueError):
@@ -35,9 +35,9 @@ class NotATree(ValueError):
 
 
 class Step(NamedTuple):
-    """A way to replace a factor: applied to ``vectors``, it becomes an operand with the index ``opening``.
+    """A way to replace a factor: applied to ``vectors``, it becomes a vector with the index ``opening``.
 
-    Without an ``opening`` it becomes a number for each value of the labels. ``rest`` are the operands that are left.
+    ``rest`` are the operands that are left, ``batch`` is the number of vectors that are made.
     """
 
     factor: Written
@@ -101,8 +101,6 @@ class _Contraction:
             return self._batch(factor.subscript, *(v.subscript for slot, v in vectors.items() if slot != without))
 
         opening = missing[0] if missing else min(vectors, key=batch)
-        if not missing and factor.head == H and batch(opening) == batch(""):
-            opening = ""  # numbers are cheaper than vectors
         left = [vectors.pop(opening)] if opening in vectors else []
         return Step(factor, list(vectors.values()), opening, rest + left, batch(""))
 
@@ -125,7 +123,7 @@ class _Contraction:
         factor, vectors = step.factor, step.vectors
         axes = labels(factor.subscript, *(v.subscript for v in vectors))
         if factor.head == H:
-            value = directional_derivatives(self.heads, factor.subscript[0], axes, vectors, bool(step.opening))
+            value = _gradients_along(self.heads, factor.subscript[0], axes, vectors)
         elif factor.head == TANGENT:
             value = self.heads.normal_space.tangent_part(vectors[0].tensor)
         else:
@@ -158,38 +156,24 @@ def _split(factors: Sequence[Written], heads: Heads) -> tuple[list[Operand], lis
     return operands, others
 
 
-def directional_derivatives(heads: Heads, label: str, batch: str, vectors: Sequence[Operand], gradient: bool) -> Tensor:
-    """Return derivatives of h(theta, x_a) along vectors, or their gradients ``[..., P]``, an axis for each label.
+def _gradients_along(heads: Heads, label: str, axes: str, vectors: Sequence[Operand]) -> Tensor:
+    """Return gradients of the derivatives of h(theta, x_a) along vectors, an axis for each letter of ``axes``, then P.
 
-    Args:
-        heads: Model, data and theta.
-        label: The label of the data.
-        batch: The labels of the result's axes, in order.
-        vectors: One for each direction.
-        gradient: Whether the last derivative is a gradient; it is the outermost, in reverse mode.
+    The label ``a`` of the data is one of the axes; each vector has some of them.
     """
-    theta = heads.theta
 
-    def value(x: Tensor, *directions: Tensor) -> Tensor:
-        def function(at: Tensor) -> Tensor:
-            return heads.problem.model(at, x)
-
-        for direction in directions:
-            function = partial(_directional, function, direction)
-        return grad(function)(theta) if gradient else function(theta)
+    def gradient(x: Tensor, *directions: Tensor) -> Tensor:
+        return gradient_along(heads.problem.model, directions)(heads.theta, x)
 
     inputs = Operand(label, heads.problem.inputs)
-    operands, most = [inputs, *vectors], max(1, BATCH_ENTRIES // len(theta))
+    operands, most = [inputs, *vectors], max(1, BATCH_ENTRIES // len(heads.theta))
     sizes = {letter: size for o in operands for letter, size in zip(o.subscript, o.tensor.shape, strict=False)}
-    for letter in reversed(batch):  # the innermost axis first; the outer ones share what is left of the budget
+    for letter in reversed(axes):  # the innermost axis first; the outer ones share what is left of the budget
         chunk = min(sizes[letter], most)
-        value = vmap(value, in_dims=tuple(0 if letter in o.subscript else None for o in operands), chunk_size=chunk)
+        in_dims = tuple(0 if letter in operand.subscript else None for operand in operands)
+        gradient = vmap(gradient, in_dims=in_dims, chunk_size=chunk)
         most = max(1, most // chunk)
-    return value(*(o.tensor for o in operands))
-
-
-def _directional(function: Callable[[Tensor], Tensor], direction: Tensor, at: Tensor) -> Tensor:
-    return jvp(function, (at,), (direction,))[1]
+    return gradient(*(o.tensor for o in operands))
 
 
 def _index(operand: Operand) -> str:
