@@ -1,8 +1,8 @@
 """Deliberate errors in the sources, each of which has to turn the run red: ``python -m tests.mutations [NUMBER ...]``.
 
-A mutation replaces one piece of text in a copy of the project and runs the ledger there (without the two recovery
-claims, which take longest). It is caught if the run ends with failed claims, or if a claim's inputs are refused; a run
-that breaks off otherwise is no catch.
+A mutation replaces one piece of text in a copy of the project and runs there the claims that should notice it. It is
+caught if the run ends with failed claims, or if a claim's inputs are refused; a run that breaks off otherwise is no
+catch.
 """
 
 from __future__ import annotations
@@ -18,38 +18,108 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("theory", "numerics", "verify")
-CLAIMS = ("lemma*", "theorem1*", "covariance*", "eq6*", "balancedness*")
+PAPER = ("lemma*", "theorem1*", "covariance*", "eq6*", "balancedness*")
 
 
 class Mutation(NamedTuple):
-    """A file, the text that is replaced (it occurs once), and what replaces it."""
+    """A file, the text that is replaced (it occurs once), what replaces it, and the claims that are run."""
 
     file: str
     old: str
     new: str
+    claims: tuple[str, ...] = PAPER
 
 
+MODIFIED = ("modified-*",)
+MECHANISMS = ("two-mechanisms.*", "shared-noise.no-potential")
+MATRICES = ("eq2*", "sensing.t*")
 MUTATIONS = (
-    # theory
+    # theory: the engine
     Mutation("theory/update_expansion.py", "sp.Rational(1, sp.factorial(k))", "sp.Integer(1)"),
     Mutation("theory/update_expansion.py", '.averaged("a") * -ETA', '.averaged("a") * ETA'),
+    Mutation("theory/update_expansion.py", "* (ETA * DECAY)", "* (2 * ETA * DECAY)", ("weight-decay*",)),
     Mutation("theory/averages.py", "/ rule.batch**cost", "/ rule.batch ** (cost + 1)"),
     Mutation("theory/averages.py", "sp.ff(B, len(blocks))", "B ** len(blocks)"),
+    Mutation("theory/averages.py", "factorial(len(block) - 1) for", "factorial(len(block)) for", ("sampling.ends",)),
+    Mutation("theory/averages.py", "N ** len(blocks) / sp.ff", "N ** len(labels) / sp.ff", ("sampling.ends",)),
     Mutation("theory/rule.py", "return SIGMA**2 if order == 2", "return SIGMA if order == 2"),
-    Mutation("theory/stationary_covariance.py", "cross = cross + X", "cross = cross + 0 * X"),
+    Mutation("theory/second_moments.py",
+             'a("j") * added(b, "k") + added(a, "j")', 'a("j") * added(b, "k") + 0 * added(a, "j")',
+             ("lemma7*", "covariance.enumeration")),
+    Mutation("theory/second_moments.py", "moved[X].step + c * moved[V].step", "moved[X].step", ("momentum*",)),
+    Mutation("theory/second_moments.py",
+             "Increment(BETA - 1, sp.Integer(1))", "Increment(BETA, sp.Integer(1))", ("momentum.[ep]*",)),
+    Mutation("theory/second_moments.py", "+ square * (q * s))", "+ square)", ("momentum.drift.nesterov",)),
+    Mutation("theory/gamma_chain.py", "num_factors += 2", "num_factors += 1", ("lemma7*", "finite-lr.potential")),
+    Mutation("theory/gamma_chain.py",
+             "scalar += coefficient * sp.prod", "scalar += 2 * coefficient + sp.prod", ("finite-lr.potential",)),
     Mutation("theory/drift.py", "projector.head == TANGENT and normal", "projector.head == RANGE and normal"),
-    Mutation("theory/balancedness.py", "loss = (a * b - target) ** 2", "loss = (a * b - target) ** 2 / 2"),
+    Mutation("theory/drift.py",
+             "sp.integrate(-ratio * covariance.spectral / 2", "sp.integrate(-ratio * covariance.spectral",
+             ("finite-lr.potential", "momentum.potential")),
     Mutation("theory/index_algebra.py",
              "for place, factor in enumerate(product):\n                if factor.head == head:",
              "for place, factor in list(enumerate(product))[:3]:\n                if factor.head == head:"),
+    Mutation("theory/index_algebra.py", "coefficient * factor.head.space(0).symbol)", "coefficient)", MATRICES),
+    # theory: what is derived beside it
+    Mutation("theory/balancedness.py",
+             "loss = (a * b - target) ** 2", "loss = (a * b - target) ** 2 / 2", ("balancedness*",)),
+    Mutation("theory/modified_equation.py", "(-1) ** (k - 1) * differences[0]", "differences[0]", MODIFIED),
+    Mutation("theory/modified_equation.py", "coefficient(tree) / symmetry(tree)", "coefficient(tree)", MODIFIED),
+    Mutation("theory/rooted_trees.py",
+             "factorial(times) * symmetry(child) ** times", "symmetry(child) ** times", MODIFIED),
+    Mutation("theory/modified_potential.py", "(-1) ** order, order + 1)", "(-1) ** order, order + 2)", MODIFIED),
+    Mutation("theory/loss.py", "f._replace(head=H) if f.head == LABEL else f", "f", MODIFIED),
+    Mutation("theory/modified_loss.py", "PREDICTION_ERROR - noise", "PREDICTION_ERROR - 2 * noise", MODIFIED),
+    Mutation("theory/instance.py",
+             "total[places] += number * to_sympy(value)", "total[places] = number * to_sympy(value)", MODIFIED),
+    Mutation("theory/exact_tensor.py", "+= value * factor", "+= value", ("eq2.sampled", "covariance.enumeration")),
+    Mutation("theory/gaussian_mean.py", "in enumerate(tensors[1:], 1)", "in enumerate(tensors[1:2], 1)", MATRICES),
+    Mutation("theory/gaussian_mean.py", "{dropped: kept}, 1 / N", "{dropped: kept}, sp.Integer(1)", MATRICES),
+    Mutation("theory/matrix_sensing.py", "- mean * mean", "- mean", MATRICES),
+    Mutation("theory/zero_sum_noise.py",
+             "composed(reflected(increment(rule, 1)), first)", "composed(increment(rule, 1), first)", MECHANISMS),
+    Mutation("theory/shared_noise.py", "circulation - circulation.T", "circulation + circulation.T", MECHANISMS),
+    Mutation("theory/linear_model.py",
+             "SIGMA * z for a, z", "2 * SIGMA * z for a, z", ("covariance.enumeration", "stability*")),
+    Mutation("theory/stability.py", "/ N ** len(labels)", "/ N", ("stability.orthogonal",)),
+    Mutation("theory/one_layer.py", "len(f.indices) > 1", "len(f.indices) > 2", ("one-layer.increment",)),
+    Mutation("theory/kink.py", "(u, 0, sp.oo)", "(u, -sp.oo, sp.oo)", ("kink*",)),
     # numerics
     Mutation("numerics/ensemble.py", "(theta, inputs) - targets).mean()", "(theta, inputs) - targets).sum()"),
+    Mutation("numerics/ensemble.py",
+             "slope + numbers.weight_decay * theta", "slope + 2 * numbers.weight_decay * theta", ("weight-decay*",)),
+    Mutation("numerics/ensemble.py",
+             "plain + numbers.momentum * velocity", "plain + velocity", ("momentum.drift.nesterov",)),
+    Mutation("numerics/ensemble.py",
+             "numbers.momentum * packed[len(packed) // 2 :] + plain",
+             "numbers.momentum * packed[len(packed) // 2 :] + 2 * plain",
+             ("momentum.drift.heavy-ball",)),
+    Mutation("numerics/ensemble.py",
+             "noise_std=-numbers.noise_std", "noise_std=numbers.noise_std", ("two-mechanisms.*",)),
     Mutation("numerics/label_noise.py", "(dtype) * 2 - 1", "(dtype) * 2 - 0.98"),
-    Mutation("numerics/slow_flow.py", "theta + dt / 6 *", "theta + dt / 3 *"),
-    Mutation("numerics/zero_loss_manifold.py", "singular[:rank] ** 2 / problem.num_data", "singular[:rank] ** 2"),
+    Mutation("numerics/label_noise.py",
+             "(large - small) + small", "(large - 0.9 * small) + small", ("noise-law.skewed",)),
+    Mutation("numerics/slow_flow.py", "theta + dt / 6 *", "theta + dt / 3 *", ("lemma8.drift.tanh",)),
+    Mutation("numerics/zero_loss_manifold.py",
+             "singular[:rank] ** 2 / problem.num_data", "singular[:rank] ** 2", ("lemma8*", "covariance*")),
+    Mutation("numerics/flow.py",
+             "before + 2 * h * field(here)", "before + h * field(here)", ("modified-equation.one-step",)),
     # lowering
-    Mutation("verify/lowering/expression.py", "heads.problem.num_data ** len(labels)", "heads.problem.num_data"),
-    Mutation("verify/lowering/rule.py", "N: problem.num_data", "N: problem.num_data + 1"),
+    Mutation("verify/lowering/expression.py",
+             "heads.problem.num_data ** len(labels)", "heads.problem.num_data", ("lemma8*", "stability*")),
+    Mutation("verify/lowering/rule.py", "N: problem.num_data", "N: problem.num_data + 1", ("lemma8*", "covariance*")),
+    Mutation("verify/lowering/rule.py",
+             "DECAY: self.decay_per_lr * lr", "DECAY: self.decay_per_lr", ("weight-decay*",)),
+    Mutation("verify/lowering/moment_equations.py",
+             "weight(term) * term.value",
+             "weight(term) * term.value.T", ("shared-noise.drift", "covariance.single-sample")),
+    Mutation("verify/lowering/stability.py",
+             "return 1 / largest if largest > 0", "return 2 / largest if largest > 0", ("stability*",)),
+    Mutation("verify/lowering/stationary_covariance.py",
+             "moments[C].T, moments[W]], 1)", "moments[C].T, 4 * moments[W]], 1)", ("momentum.drift*",)),
+    Mutation("verify/lowering/modified_equation.py",
+             "(theta, self.inputs) - self.labels", "(theta, self.inputs)", ("modified-equation.one-step",)),
 )  # fmt: skip
 
 
@@ -68,7 +138,7 @@ def caught_by(mutation: Mutation) -> list[str]:
         if text.count(mutation.old) != 1:
             raise ValueError(f"{mutation.file}: {mutation.old!r} occurs {text.count(mutation.old)} times, not once")
         path.write_text(text.replace(mutation.old, mutation.new))
-        only = [word for pattern in CLAIMS for word in ("--only", pattern)]
+        only = [word for pattern in mutation.claims for word in ("--only", pattern)]
         command = [sys.executable, "-m", "verify.all", "--out", "out", *only]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if run.returncode == 2 and (refused := re.search(r"error: claim (\S+):", run.stderr)):
