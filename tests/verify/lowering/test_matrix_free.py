@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import grad
 
-from numerics.models import tanh_network
-from tests.models import PLACES, Place, interpolated, normal, tanh_place
+from tests.models import PLACES, Place, interpolated, normal, tanh_place, wide_place
 from tests.oracles import regulariser, relative_error
 from tests.theory.products import A, raw_products
 from theory.averages import NOISE
@@ -148,11 +147,6 @@ def test_what_no_method_can_do_is_named_with_the_reasons():
     cycle = (H("j", "k", label=a) * H("k", "j", label=b)).averaged("a").averaged("b")
     with pytest.raises(ValueError, match=r"the product h_Aab h_Bab cannot .* no vectors reach .* dense, the tensor"):
         lower(cycle, *place)
-
-
-def wide_place() -> Place:
-    """P = 30,998, n = 20."""
-    return interpolated(tanh_network(20, 1409), normal(11, 20, 20), 0.1 * normal(12, 1409 * 22))
 
 
 def test_the_drift_of_31000_parameters_is_descent_on_reg_along_the_manifold():
