@@ -21,11 +21,11 @@ def with_loss(expr: Expr, loss: Expr) -> Expr:
     """Return an expression in derivatives of L with those of ``loss`` in their place."""
     result = ZERO
     for product, coefficient in expr.terms:
-        term = Expr.number(coefficient)
-        for factor in product:
-            # A summed index is free in each factor by itself; the product sums it again.
-            named = factor._replace(indices=tuple(f"_{i}" if isinstance(i, int) else i for i in factor.indices))
-            term = term * (_derivative(loss, named) if factor.head == LOSS else Expr.of(named))
+        # A summed index is free in each factor by itself; the product sums it again.
+        named = [f._replace(indices=tuple(f"_{i}" if isinstance(i, int) else i for i in f.indices)) for f in product]
+        term = Expr.of(*(f for f in named if f.head != LOSS), coefficient=coefficient)
+        for factor in (f for f in named if f.head == LOSS):
+            term = term * _derivative(loss, factor)
         result = result + term
     return result
 

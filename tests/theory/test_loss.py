@@ -18,8 +18,9 @@ def test_a_loss_in_place_of_itself_changes_nothing():
 
 
 def test_heads_other_than_the_loss_stay():
-    expr = (LOSS("j") * H("j", "k", label="a")).averaged("a")
-    assert with_loss(expr, REG) == (REG.derivative("j") * H("j", "k", label="a")).averaged("a")
+    bend = H("j", "k", label="a") * H("l", "l", label="a") * H("k", label="b")
+    expr = (LOSS("j") * bend).averaged("a").averaged("b")
+    assert with_loss(expr, REG) == (REG.derivative("j") * bend).averaged("a").averaged("b")
 
 
 def test_derivatives_of_the_squared_error_agree_with_autograd_off_the_manifold(place):

@@ -96,7 +96,7 @@ def test_an_estimate_picks_the_fields_of_its_formula():
 
 
 def verdict(estimate: Estimate) -> Verdict:
-    return verdicts([estimate], [0.05], 0.005)[0]
+    return verdicts([estimate], [0.02], 0.005)[0]
 
 
 def test_one_step_of_gradient_descent_has_the_orders_and_no_wrong_formula_has_them():

@@ -102,17 +102,30 @@ _gamma_s = (H("j", label="a") * H("l", label="a")).averaged("a") * S("l", "k")
 _kick = H("j", label="a").averaged("a") * H("k", label="b").averaged("b")
 LYAPUNOV = (_gamma_s + _gamma_s.reindexed({"j": "k", "k": "j"}) - _kick * (2 * ETA * SIGMA**2)) * (-2 * ETA)
 """The change of S in one step; 0 where Gamma S + S Gamma = 2 eta sigma^2 m m^T with m = E_a grad h_a."""
-SHARED_DRIFTS = {
-    STATED: manifold_descent(SHARED),
-    "lyapunov": _bend * S("k", "l") * (-2 * ETA),
-    "independent": manifold_descent(FULL),
+DRIFT_OF_W = {
+    STATED: sp.Integer(-1),
+    "lyapunov": sp.Rational(-2, 5),
+    "half": sp.Rational(-1, 5),
+    "independent": sp.Integer(0),
 }
+"""By hand, at the instance of `crossed`, in units of eta^2 sigma^2."""
+
+
+def shared_drift(variant: str) -> Expr:
+    """Return a drift along the manifold for one noise value for all labels."""
+    if variant == STATED:
+        return manifold_descent(SHARED)
+    if variant == "independent":
+        return manifold_descent(FULL)
+    return _bend * S("k", "l") * {"lyapunov": -2 * ETA, "half": -ETA}[variant]
 
 
 def check_shared_drift(variant: str) -> Exact:
     """Compare a drift with the derived one, one noise value for all labels; where they differ, at an instance."""
-    stated, derived = SHARED_DRIFTS[variant], derive(SHARED, SMALL_LR)
+    stated, derived = shared_drift(variant), derive(SHARED, SMALL_LR)
     ours, right = (crossed(expr, derived.covariance.equation) for expr in (stated, derived.drift))
+    if ours != DRIFT_OF_W[variant] * ETA**2 * SIGMA**2:
+        raise ArithmeticError(f"at the instance the drift is {ours}, by hand {DRIFT_OF_W[variant]} eta^2 sigma^2")
     holds = stated == derived.drift and derived.covariance.equation == LYAPUNOV
     if not holds and ours == right:
         raise ArithmeticError("the drifts are different expressions and equal at the instance: nothing is decided")
@@ -209,6 +222,7 @@ CLAIMS = (
                 "correction",
                 "-2 eta P E_a[grad^2 h_a S grad h_a] with Gamma S + S Gamma = 2 eta sigma^2 m m^T, m = E_a grad h_a",
             ),
+            Control("half", "formula", "half of that"),
             Control("independent", "formula", "the drift of independent noise"),
         ),
     ),

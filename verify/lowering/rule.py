@@ -74,7 +74,7 @@ class RuleChoice:
         if self.has_skewed_noise and self.law.reflect is torch.neg:
             raise ValueError(
                 f"cumulants of odd order must be 0 for the law {self.law.name!r}, whose antithetic replicas see the "
-                f"opposite noise: their mean knows none; give the law a `reflect` that keeps its skewness, as `two_point` has"
+                f"opposite noise: their mean knows none; give the law a `reflect` that keeps its skewness"
             )
 
     @property
