@@ -57,3 +57,9 @@ def softplus_place() -> Place:
 
 
 PLACES: dict[str, Callable[[], Place]] = {"tanh": tanh_place, "quadratic": quadratic_place, "softplus": softplus_place}
+
+
+@cache
+def wide_place() -> Place:
+    """P = 30,998, N = 20: too many parameters for any matrix of them."""
+    return interpolated(tanh_network(20, 1409), normal(11, 20, 20), 0.1 * normal(12, 1409 * 22))

@@ -8,7 +8,8 @@ import torch
 
 from numerics.ensemble import REPLICAS_PER_CHUNK
 from numerics.problem import Problem
-from tests.models import tanh_place
+from tests.models import interpolated, tanh_place
+from tests.numerics.wrong_derivatives import wrong_at
 from tests.oracles import relative_error, tangent
 from theory.drift import derive
 from theory.rule import SMALL_NOISE
@@ -153,6 +154,15 @@ def test_preflight_raises_off_the_manifold_and_shows_the_residual():
 
     with pytest.raises(ValueError, match="theta is not on the zero-loss manifold: largest residual"):
         replace(EXPERIMENT, place=off).preflight()
+
+
+def test_preflight_raises_for_a_model_that_autograd_differentiates_wrongly():
+    def wrong():
+        problem, theta = tanh_place()
+        return interpolated(lambda at, x: problem.model(at, x) + wrong_at(2)(at[0]), problem.inputs, theta)
+
+    with pytest.raises(ValueError, match=r"autograd's derivative of order 2 of the model is wrong .* detach"):
+        replace(EXPERIMENT, place=wrong).preflight()
 
 
 def test_preflight_raises_for_a_model_that_returns_a_vector():

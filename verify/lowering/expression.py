@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from numerics.problem import Problem
-from theory.index_algebra import Expr, Head, Index, Product
+from theory.index_algebra import PARAMETERS, Expr, Head, Index, Product
 from theory.rule import N
 from verify.lowering import dense, matrix_free
 from verify.lowering.heads import Heads, Written
@@ -39,7 +39,7 @@ def lower(
         problem: Model and data, whose derivatives the head h stands for.
         theta: Parameters, ``[P]``.
         indices: The free indices in the order of the result's axes, one letter each.
-        values: Numbers for the coefficients' symbols; ``n`` is taken from the problem.
+        values: Numbers for the coefficients' symbols; ``n`` and ``p`` are taken from problem and theta.
         tensors: Tensors for heads other than h, theta, deltas and projectors, for example x ``[P]`` or S ``[P, P]``,
             which may be given as a `LowRank`.
         method: How to contract each product; None: matrix-free where its graph is a tree, else dense.
@@ -50,7 +50,7 @@ def lower(
     """
     if expr and (set(indices) != expr.free_indices or len(set(indices)) != len(indices)):
         raise ValueError(f"indices must name the free indices {sorted(expr.free_indices)}, got {indices!r}")
-    numbers = {N: problem.num_data} | dict(values or {})
+    numbers = {N: problem.num_data, PARAMETERS.symbol: len(theta)} | dict(values or {})
     heads = Heads(problem, theta, tensors or {})
     output = ascii_lowercase[: len(indices)]
     result = torch.zeros([len(theta)] * len(indices), dtype=theta.dtype, device=theta.device)

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.func import grad, hessian, vmap
 
-from tests.models import softplus_place, tanh_place
+from tests.models import interpolated, softplus_place, tanh_place
+from tests.numerics.wrong_derivatives import wrong_at
 from tests.oracles import all_batches, fixed_point, gradients, regulariser, relative_error, tangent
 from theory.drift import derive
 from theory.rule import SMALL_LR, SMALL_NOISE
@@ -85,3 +86,11 @@ def test_a_learning_rate_above_the_limit_of_stability_raises(choice):
     problem, theta = tanh_place()
     with pytest.raises(ValueError, match=r"lr 5 is above the limit of mean-square stability"):
         mean_drift(derive(choice.symbolic, SMALL_NOISE), choice, problem, theta, 5.0, 10)
+
+
+def test_a_model_whose_third_derivative_autograd_gets_wrong_raises(choice):
+    problem, theta = tanh_place()
+    wrong = wrong_at(3)
+    place = interpolated(lambda at, x: problem.model(at, x) + wrong(at[0]), problem.inputs, theta)
+    with pytest.raises(ValueError, match=r"autograd's derivative of order 3 of the model is wrong"):
+        mean_drift(derive(choice.symbolic, SMALL_NOISE), choice, *place, LR, 10)

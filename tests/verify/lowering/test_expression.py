@@ -11,7 +11,7 @@ from numerics.models import product_model
 from tests.models import PLACES, interpolated, normal
 from tests.oracles import gradients, regulariser, relative_error, tangent
 from tests.theory.products import expressions
-from theory.index_algebra import DELTA, ZERO, Expr, H, Head
+from theory.index_algebra import DELTA, ZERO, Expr, Factor, H, Head
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, B, N
 from theory.second_moments import S
@@ -85,8 +85,10 @@ def test_a_sum_with_symbolic_coefficients_adds_its_numbers(place):
     assert relative_error(lowered, expected) < ROUNDING
 
 
-def test_the_number_of_data_comes_from_the_problem(place):
+def test_the_numbers_of_data_and_parameters_come_from_the_place(place):
     assert lower(Expr.number(N), *place) == place.problem.num_data
+    trace = Expr.of(Factor(DELTA, None, ("i", "i")))
+    assert lower(trace, *place) == len(place.theta)
 
 
 def test_projectors_and_delta_stand_for_themselves(place):

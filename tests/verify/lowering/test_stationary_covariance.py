@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from numerics.zero_loss_manifold import normal_space
-from tests.models import Place
+from tests.models import Place, wide_place
 from tests.oracles import Momentum, all_batches, fixed_point, relative_error, state_fixed_point
 from theory.drift import derive
 from theory.rule import SMALL_NOISE
@@ -58,3 +58,16 @@ def test_full_batches_have_the_closed_form_of_independent_modes(place):
     gamma, basis = normal_space(*place)
     variances = lr * FULL.noise_std**2 / (place.problem.num_data * (1 - lr * gamma))
     assert relative_error(covariance(FULL, place, lr), basis * variances @ basis.T) < 1e-12  # rounding of an SVD
+
+
+def test_the_covariance_of_31000_parameters_is_the_fixed_point_of_every_single_sample_step():
+    place = wide_place()
+    lr = 0.4 * limit(SINGLE, place)
+    derived = derive(SINGLE.symbolic, SMALL_NOISE).covariance
+    basis, core = covariance_matrix(derived, *place, SINGLE.values(place.problem, lr))
+    features = place.problem.jacobian(place.theta) @ basis
+    samples = torch.einsum("ij,ik->ijk", features, features)
+    steps = torch.eye(len(core), dtype=core.dtype) - 2 * lr * samples
+    propagated = (steps @ core @ steps + 4 * lr**2 * SINGLE.noise_std**2 * samples).mean(0)
+    assert relative_error(propagated, core) < 1e-12  # rounding of 20 products of matrices of O(1)
+    assert relative_error(basis @ features.T, place.problem.jacobian(place.theta).T) < 1e-12
