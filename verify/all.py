@@ -17,6 +17,7 @@ from verify import report
 from verify.claim import Claim, Context
 from verify.decision import ALPHA
 from verify.ledger import digest, ledger, selected
+from verify.page import page
 from verify.run import Done, Outcome, Runner
 
 PIPED_WIDTH = 150
@@ -74,6 +75,7 @@ def main(
         raise typer.Exit(2) from None
     report.write(out / "results.json", report.results(outcomes, context))
     report.write_series(out / "series", outcomes, digest())
+    report.write_text(out / "ledger.md", page(outcomes, context))
     _conclude(console, outcomes, out)
 
 
@@ -114,7 +116,7 @@ def _conclude(console: Console, outcomes: list[Outcome], out: Path) -> None:
             got = outcome.controls.get(control.id, "no verdict")
             console.print(f"  {outcome.claim.id} / {control.id} ({control.text}): {got}", markup=False)
     console.print(
-        f"probability of any false decision in this run: at most {ALPHA:g}; details in {out / 'results.json'}",
+        f"probability of any false decision in this run: at most {ALPHA:g}; details in {out / 'ledger.md'}",
         markup=False,
     )
     passed, failed, explored = report.counts(outcomes)

@@ -80,9 +80,14 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 def write(path: Path, content: object) -> None:
     """Write JSON to a file, whole or not at all."""
+    write_text(path, json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(_finite(content), indent=1, allow_nan=False) + "\n")
+    partial.write_text(text)
     os.replace(partial, path)
 
 
@@ -111,7 +116,7 @@ def table(outcomes: Sequence[Outcome]) -> Table:
             if o.verdict is not o.claim.expected
             else "  (control)"
         )
-        predicted, measured = _sides(o)
+        predicted, measured = sides(o)
         grid.add_row(
             o.claim.id,
             f"{o.claim.source.key}, {o.claim.source.locator}",
@@ -124,7 +129,8 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     return grid
 
 
-def _sides(outcome: Outcome) -> tuple[str, str]:
+def sides(outcome: Outcome) -> tuple[str, str]:
+    """Return what a claim predicts and what was found, in words."""
     if outcome.estimate is not None and len(outcome.estimate.values) and isinstance(outcome.claim, MeasuredClaim):
         e = outcome.estimate
         return f"{e.targets[0]:g} +- {outcome.claim.margin:g}", f"{e.values[0]:.4f} (se {e.standard_errors[0]:.4f})"

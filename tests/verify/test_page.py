@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.verify.test_report import exact, measured
+from verify.claim import Context
+from verify.decision import Verdict
+from verify.page import page
+
+
+def test_the_page_says_everything_about_a_claim():
+    outcome = replace(measured(1.02), note="slope +0.1")
+    text = page([outcome, exact()], Context("full", 5))
+    for words in ("verify.all --profile full --seed 5", "2 claims", outcome.claim.id, outcome.claim.title, "1.0200"):
+        assert words in text
+    for control in outcome.claim.controls:
+        assert f"{control.kind} `{control.id}`, {control.text}: REFUTED" in text
+    assert "Slope +0.1." in text
+    assert "**CONFIRMED**, as expected." in text
+
+
+def test_an_unexpected_verdict_and_a_missing_control_are_seen():
+    outcome = measured(1.5, Verdict.REFUTED)
+    outcome.controls.clear()
+    text = page([outcome], Context())
+    assert "**REFUTED**." in text
+    assert "as expected" not in text
+    assert text.count("no verdict") == len(outcome.claim.controls)
