@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from theory.index_algebra import Expr
-from theory.latex import displayed
+from theory.index_algebra.latex import displayed
 
 DERIVATIONS: dict[str, Callable] = {}
 """Every registered derivation by name; each needs a test marked ``agreement(name)``."""

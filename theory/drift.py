@@ -21,10 +21,10 @@ import sympy as sp
 
 from theory.derivation import Step, derivation, steps_latex
 from theory.gamma_chain import GAMMA_EIGENVALUE
-from theory.index_algebra import ZERO, Expr, Factor, H, Product
+from theory.index_algebra import RANGE, TANGENT, ZERO, Expr, Factor, H, Product
 from theory.rule import ETA, SIGMA, Rule, Scaling
 from theory.second_moments import S, effective_step, leading, with_moments
-from theory.stationary_covariance import RANGE, TANGENT, StationaryCovariance, stationary_covariance
+from theory.stationary_covariance import StationaryCovariance, stationary_covariance
 from theory.update_expansion import increment, mean_increment, part
 
 

@@ -17,7 +17,7 @@ import sympy as sp
 
 from theory.derivation import derivation
 from theory.index_algebra import H
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.rule import ETA, RESIDUAL, SIGMA, Rule
 from theory.second_moments import S
 

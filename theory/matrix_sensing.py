@@ -11,8 +11,8 @@ U U^T, which has no negative eigenvalue, is its trace, |U|_F^2.
 """
 
 from theory.derivation import derivation
-from theory.gaussian_mean import gaussian_mean
 from theory.index_algebra import Expr, Head, Space
+from theory.index_algebra.gaussian_mean import gaussian_mean
 
 ROWS = Space("rows", "d")
 COLUMNS = Space("columns", "r")

@@ -23,7 +23,7 @@ import sympy as sp
 
 from theory.derivation import derivation
 from theory.index_algebra import ZERO, Expr
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.loss import LOSS
 from theory.modified_equation import modified_vector_field, weight
 from theory.rooted_trees import elementary_scalar, rooted_trees

@@ -20,7 +20,7 @@ import sympy as sp
 
 from theory.derivation import derivation
 from theory.index_algebra import Expr
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.rule import ETA, SIGMA, SMALL_LR, Rule
 from theory.second_moments import S, leading, with_moments
 from theory.update_expansion import mean_increment, part

@@ -21,15 +21,10 @@ import sympy as sp
 
 from theory.derivation import derivation
 from theory.gamma_chain import GAMMA_EIGENVALUE, functions_of_gamma
-from theory.index_algebra import Expr, Head, Product
+from theory.index_algebra import RANGE, Expr, Head, Product
 from theory.rule import Rule, Scaling
 from theory.second_moments import MOMENTS, S, leading, moment_changes
 from theory.update_expansion import mean_increment, part
-
-RANGE = Head("Pi", rank=2)
-"""The orthogonal projector onto the range of Gamma."""
-TANGENT = Head("P", rank=2)
-"""The orthogonal projector onto the kernel of Gamma: the tangent space of the zero-loss manifold."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tests.oracles import all_batches, fixed_point, increments, lyapunov, regula
 from theory.derivation import DERIVATIONS, derivation
 from theory.drift import Drift, derive, projected, simplified
 from theory.gamma_chain import GAMMA_EIGENVALUE
-from theory.index_algebra import THETA, ZERO, H
+from theory.index_algebra import RANGE, TANGENT, THETA, ZERO, H
 from theory.regulariser import REG
 from theory.rule import (
     BETA,
@@ -30,7 +30,6 @@ from theory.rule import (
     kappa,
 )
 from theory.second_moments import S
-from theory.stationary_covariance import RANGE, TANGENT
 from verify.lowering.expression import lower
 from verify.lowering.stationary_covariance import covariance_matrix
 

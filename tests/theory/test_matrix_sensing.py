@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.func import grad, hessian
 
 from tests.models import normal
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.matrix_sensing import TRUTH, U, mean_reg, mean_test_error, reg_variance
 from theory.rule import N
 

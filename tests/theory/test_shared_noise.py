@@ -10,7 +10,7 @@ from tests.models import interpolated
 from tests.oracles import all_batches, gradients, lyapunov, relative_error
 from theory.drift import derive
 from theory.index_algebra import H
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.rule import SMALL_LR, LabelNoise, Rule
 from theory.second_moments import S
 from theory.shared_noise import force_slope, mean_force, tangent_basis, tangential_curl

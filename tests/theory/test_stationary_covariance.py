@@ -4,10 +4,10 @@ import torch
 
 from tests.oracles import all_batches, fixed_point, lyapunov, relative_error
 from theory.gamma_chain import GAMMA_EIGENVALUE
-from theory.index_algebra import H
+from theory.index_algebra import RANGE, H
 from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, N, Rule, Scaling, kappa
 from theory.second_moments import S
-from theory.stationary_covariance import RANGE, covariance_equations, stationary_covariance
+from theory.stationary_covariance import covariance_equations, stationary_covariance
 from verify.lowering.stationary_covariance import covariance_matrix
 
 QUARTIC = RESIDUAL**2 + RESIDUAL**4 / 10

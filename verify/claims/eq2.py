@@ -17,7 +17,7 @@ from torch.func import grad, vmap
 
 from numerics.models import matrix_sensing
 from theory.index_algebra import Expr
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.matrix_sensing import MEASUREMENT, REG, ROWS, TRUTH, U, mean_reg, mean_test_error, reg_variance
 from theory.rule import N
 from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source

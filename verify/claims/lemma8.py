@@ -1,9 +1,8 @@
 """Lemma 8: the drift of the flat coordinates, as printed and as measured."""
 
 from theory.drift import derive, simplified
-from theory.index_algebra import Expr, H
+from theory.index_algebra import RANGE, TANGENT, Expr, H
 from theory.rule import ETA, SIGMA, SMALL_LR, B, Rule
-from theory.stationary_covariance import RANGE, TANGENT
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
 from verify.drift_claim import DriftExperiment, drift_claim

@@ -8,7 +8,7 @@ import torch
 from numerics.models import tanh_network
 from numerics.problem import Problem
 from theory.index_algebra import ZERO, Expr
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.loss import LOSS
 from theory.modified_equation import lie_series_term, modified_vector_field
 from theory.modified_potential import PRODUCT_LOSS, certificate, modified_loss

@@ -5,14 +5,13 @@ from dataclasses import replace
 import sympy as sp
 
 from theory.drift import derive
-from theory.index_algebra import Expr, H
-from theory.instance import Instance
+from theory.index_algebra import TANGENT, Expr, H
+from theory.index_algebra.instance import Instance
 from theory.loss import PREDICTION_ERROR, SQUARED_ERROR
 from theory.modified_loss import manifold_descent, mean_modified_loss
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, SMALL_LR, B, LabelNoise, N, Rule
 from theory.second_moments import S
-from theory.stationary_covariance import TANGENT
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
 from verify.decision import Verdict
 

@@ -24,10 +24,9 @@ from numerics.problem import Model, Problem
 from numerics.trajectory import trajectory
 from numerics.zero_loss_manifold import require_zero_loss, tangent_projector
 from theory.drift import derive, projected, simplified
-from theory.index_algebra import Expr
+from theory.index_algebra import RANGE, Expr
 from theory.one_layer import exact_order, linear_in_theta, tangential_increment
 from theory.rule import RESIDUAL, SMALL_LR, LabelNoise, Rule
-from theory.stationary_covariance import RANGE
 from theory.update_expansion import increment
 from verify import places
 from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source

@@ -11,7 +11,7 @@ from torch import Tensor
 from numerics.problem import Problem
 from theory.drift import derive
 from theory.index_algebra import Expr, H
-from theory.instance import Instance
+from theory.index_algebra.instance import Instance
 from theory.rule import SMALL_LR, LabelNoise, Rule
 from theory.second_moments import S
 from theory.shared_noise import mean_force, tangential_curl

@@ -12,8 +12,7 @@ from torch.func import jacfwd
 
 from numerics.problem import Problem
 from numerics.zero_loss_manifold import NormalSpace, normal_space
-from theory.index_algebra import DELTA, THETA, H, Head
-from theory.stationary_covariance import RANGE, TANGENT
+from theory.index_algebra import DELTA, RANGE, TANGENT, THETA, H, Head
 from verify.lowering.low_rank import LowRank
 from verify.lowering.operand import indices
 

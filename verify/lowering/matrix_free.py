@@ -19,8 +19,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from numerics.directional_derivative import gradient_along
-from theory.index_algebra import H
-from theory.stationary_covariance import TANGENT
+from theory.index_algebra import TANGENT, H
 from verify.lowering.heads import Heads, Written
 from verify.lowering.low_rank import LowRank
 from verify.lowering.operand import Operand, Subscripted, einsum, indices, kept, labels

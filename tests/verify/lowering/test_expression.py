@@ -10,12 +10,11 @@ from torch.func import grad, hessian, jacfwd, jacrev, vmap
 from numerics.models import product_model
 from tests.models import PLACES, interpolated, normal
 from tests.oracles import gradients, regulariser, relative_error, tangent
-from tests.theory.products import expressions
-from theory.index_algebra import DELTA, ZERO, Expr, Factor, H, Head
+from tests.theory.index_algebra.products import expressions
+from theory.index_algebra import DELTA, RANGE, TANGENT, ZERO, Expr, Factor, H, Head
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, B, N
 from theory.second_moments import S
-from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering.expression import lower, number
 from verify.lowering.heads import model_derivative

@@ -9,15 +9,14 @@ from torch.func import grad
 
 from tests.models import PLACES, Place, interpolated, normal, tanh_place, wide_place
 from tests.oracles import regulariser, relative_error
-from tests.theory.products import A, raw_products
+from tests.theory.index_algebra.products import A, raw_products
 from theory.averages import NOISE
 from theory.drift import derive
-from theory.index_algebra import DELTA, Expr, H, delta
+from theory.index_algebra import DELTA, RANGE, TANGENT, Expr, H, delta
 from theory.matrix_sensing import COLUMNS, MEASUREMENT, ROWS, TRUTH, U
 from theory.regulariser import reg_gradient
 from theory.rule import RESIDUAL, SMALL_LR, SMALL_NOISE
 from theory.second_moments import S
-from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X
 from verify.lowering import matrix_free
 from verify.lowering.drift import drift_field

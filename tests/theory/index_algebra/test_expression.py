@@ -3,7 +3,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.theory.products import A, expressions, matrix_products
+from tests.theory.index_algebra.products import A, expressions, matrix_products
 from theory.index_algebra import DELTA, THETA, ZERO, Expr, Factor, H, Head, Space, delta
 from theory.matrix_sensing import COLUMNS, MEASUREMENT, ROWS, TRUTH, U
 from theory.second_moments import S

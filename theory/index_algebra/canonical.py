@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from theory.index_algebra import Factor
+    from theory.index_algebra.heads import Factor
 
 Vertex = tuple[str, int]
 Colouring = dict[Vertex, int]

@@ -3,9 +3,9 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.theory.products import matrix_products
-from theory.gaussian_mean import gaussian_mean
+from tests.theory.index_algebra.products import matrix_products
 from theory.index_algebra import ZERO, Expr, Factor, H, Head
+from theory.index_algebra.gaussian_mean import gaussian_mean
 from theory.matrix_sensing import MEASUREMENT, ROWS, TRUTH, U
 from theory.rule import N
 from theory.second_moments import S

@@ -8,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.mathtext import MathTextParser
 
-from tests.theory.products import A, expressions, matrix_products
+from tests.theory.index_algebra.products import A, expressions, matrix_products
 from theory.drift import derive
-from theory.index_algebra import DELTA, THETA, ZERO, Expr, Factor, H, Head
-from theory.latex import displayed, document
+from theory.index_algebra import DELTA, TANGENT, THETA, ZERO, Expr, Factor, H, Head
+from theory.index_algebra.latex import displayed, document
 from theory.matrix_sensing import MEASUREMENT, REG, TRUTH, U, mean_reg, reg_variance
 from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_LR, SMALL_NOISE, B, LabelNoise, Rule
 from theory.second_moments import S
-from theory.stationary_covariance import TANGENT
 from theory.update_expansion import X
 
 QUARTIC = RESIDUAL**2 + RESIDUAL**4 / 10

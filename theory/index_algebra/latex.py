@@ -13,7 +13,8 @@ from typing import cast
 
 import sympy as sp
 
-from theory.index_algebra import Expr, Factor, Product
+from theory.index_algebra.expression import Expr
+from theory.index_algebra.heads import Factor, Product
 
 INDEX_LETTERS = "klmqstuvwij"
 LABEL_LETTERS = "abcefg"

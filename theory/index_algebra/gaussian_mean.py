@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 
 import sympy as sp
 
-from theory.index_algebra import Expr, Factor, Head, Product, delta
-from theory.rule import N
+from theory.index_algebra.expression import Expr
+from theory.index_algebra.heads import DATA, Factor, Head, Product, delta
 
 
 def gaussian_mean(expr: Expr, head: Head) -> Expr:
@@ -53,4 +53,4 @@ def _merged(label: str | int | None, other: str | int | None) -> tuple[dict, sp.
     if isinstance(label, str) and isinstance(other, str):
         raise ValueError(f"labels {label!r} and {other!r} may stand for the same data point; average over one of them")
     kept, dropped = (label, other) if isinstance(label, str) else (other, label)
-    return {dropped: kept}, 1 / N
+    return {dropped: kept}, 1 / DATA.symbol

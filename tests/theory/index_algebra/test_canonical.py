@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.theory.products import A, raw_products, relabelled, rewired, smallest_relabelling
-from theory.canonical import canonical
+from tests.theory.index_algebra.products import A, raw_products, relabelled, rewired, smallest_relabelling
 from theory.index_algebra import Factor, H, validated
+from theory.index_algebra.canonical import canonical
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 

@@ -1,4 +1,4 @@
-"""Index algebra: sums of products of tensors with summed indices and averaged data labels.
+"""Sums of products of heads in canonical form.
 
 A `Factor` is a head with a data label and indices, for example h_a^{jk} = d_j d_k h(x_a, theta). In a product a
 string is a free name and an integer is bound: an integer index is summed and occurs exactly twice; an integer label
@@ -19,40 +19,8 @@ from typing import Self, cast
 
 import sympy as sp
 
-from theory.canonical import canonical
-from theory.heads import (
-    DATA,
-    DELTA,
-    PARAMETERS,
-    THETA,
-    Factor,
-    H,
-    Head,
-    Index,
-    Product,
-    Space,
-    delta,
-    is_delta,
-    require_name,
-)
-
-__all__ = [
-    "DATA",
-    "DELTA",
-    "PARAMETERS",
-    "THETA",
-    "ZERO",
-    "Expr",
-    "Factor",
-    "H",
-    "Head",
-    "Index",
-    "Product",
-    "Space",
-    "delta",
-    "is_delta",
-    "validated",
-]
+from theory.index_algebra.canonical import canonical
+from theory.index_algebra.heads import DELTA, Factor, Head, Index, Product, Space, delta, is_delta, require_name
 
 
 def validated(product: Product) -> Product:
@@ -222,7 +190,7 @@ class Expr:
 
     def latex(self) -> str:
         """Return the expression as LaTeX, an average over the data as E with its labels."""
-        from theory.latex import expression
+        from theory.index_algebra.latex import expression
 
         return expression(self)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 import sympy as sp
 
 if TYPE_CHECKING:
-    from theory.index_algebra import Expr
+    from theory.index_algebra.expression import Expr
 
 Index = str | int
 Product = tuple["Factor", ...]
@@ -104,7 +104,7 @@ class Head:
 
     def __call__(self, *indices: str, label: str | None = None) -> Expr:
         """Return the expression that consists of this head alone, with free indices and a free label."""
-        from theory.index_algebra import Expr
+        from theory.index_algebra.expression import Expr
 
         return Expr.of(Factor(self, label, indices))
 
@@ -144,6 +144,10 @@ class Factor(NamedTuple):
 
 H = Head("h", labelled=True, derivative="grows")
 """h_a^{j...}: derivatives of the model at data point a; without indices, the prediction itself."""
+RANGE = Head("Pi", rank=2)
+"""The orthogonal projector onto the range of Gamma = E_a[h_a^j h_a^k]."""
+TANGENT = Head("P", rank=2)
+"""The orthogonal projector onto the kernel of Gamma: the tangent space of the zero-loss manifold."""
 THETA = Head("theta", rank=1, derivative="delta")
 """The parameters themselves."""
 

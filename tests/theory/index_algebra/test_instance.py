@@ -9,14 +9,13 @@ from numerics.models import matrix_sensing, product_model, quadratic_network
 from numerics.problem import Problem
 from tests.models import interpolated
 from tests.oracles import relative_error
-from tests.theory.products import expressions
+from tests.theory.index_algebra.products import expressions
 from theory.drift import derive
-from theory.index_algebra import DELTA, THETA, ZERO, Expr, H, Head, Space, delta
-from theory.instance import Instance
+from theory.index_algebra import DELTA, RANGE, TANGENT, THETA, ZERO, Expr, H, Head, Space, delta
+from theory.index_algebra.instance import Instance
 from theory.regulariser import REG, reg_gradient
 from theory.rule import ETA, SIGMA, SMALL_LR, B, LabelNoise, N, Rule
 from theory.second_moments import S
-from theory.stationary_covariance import RANGE, TANGENT
 from theory.update_expansion import X, mean_increment
 from verify.lowering.expression import lower
 

@@ -16,9 +16,9 @@ from typing import Any, cast
 
 import sympy as sp
 
-from theory.exact_tensor import Entries, ExactTensor, entries, exact, to_sympy
-from theory.index_algebra import DATA, PARAMETERS, Expr, Factor, H, Head, Product, Space, is_delta
-from theory.stationary_covariance import RANGE, TANGENT
+from theory.index_algebra.exact_tensor import Entries, ExactTensor, entries, exact, to_sympy
+from theory.index_algebra.expression import Expr
+from theory.index_algebra.heads import DATA, PARAMETERS, RANGE, TANGENT, Factor, H, Head, Product, Space, is_delta
 
 Number = sp.Expr | int
 

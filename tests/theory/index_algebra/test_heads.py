@@ -1,8 +1,8 @@
 import pytest
 import sympy as sp
 
-from theory.heads import DELTA, PARAMETERS, THETA, Factor, H, Head, Space, delta, is_delta
 from theory.index_algebra import ZERO, Expr
+from theory.index_algebra.heads import DELTA, PARAMETERS, THETA, Factor, H, Head, Space, delta, is_delta
 from theory.matrix_sensing import COLUMNS, ROWS, U
 from theory.update_expansion import X
 

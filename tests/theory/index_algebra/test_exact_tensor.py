@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 
-from theory.exact_tensor import ExactTensor, entries, exact, to_sympy
+from theory.index_algebra.exact_tensor import ExactTensor, entries, exact, to_sympy
 
 A = sp.Matrix([[1, 2], [3, sp.Rational(-4, 7)]])
 B = sp.Matrix([[0, 1], [-5, 2]])
