@@ -39,10 +39,15 @@ def test_a_constant_has_the_derivative_zero_and_has_converged():
     assert found.has_converged.all()
 
 
-def test_a_kink_at_theta_is_not_smooth_and_one_beyond_the_smallest_steps_is():
-    for distance, is_smooth in ((0.0, False), (64 * STEPS[-1] * float(DIRECTION @ DIRECTION), True)):
-        kinked = along_direction(lambda theta, x, d=distance: ((theta - THETA) @ DIRECTION - d).abs() + 0 * x.sum())
-        assert kinked.is_smooth.all() == is_smooth
+@pytest.mark.parametrize(("distance", "is_smooth"), [(0.0, False), (STEPS[-1], False), (2e-6, True), (1e-3, True)])
+def test_a_kink_closer_than_a_millionth_of_the_direction_counts_and_no_other(distance, is_smooth):
+    along = DIRECTION / (DIRECTION @ DIRECTION)
+    found = along_direction(lambda theta, x: ((theta - THETA) @ along - distance).abs() + theta @ x)
+    slopes = INPUTS @ DIRECTION - 1
+    confirmed = found.has_converged & ((found.value[:, None] - slopes[:, None]).norm(dim=1) <= found.error)
+    assert (confirmed.all(), confirmed.any()) == (is_smooth, is_smooth)
+    if not is_smooth:
+        assert not found.is_smooth.any()
 
 
 def test_a_jump_does_not_converge():
