@@ -33,6 +33,7 @@ class Mutation(NamedTuple):
 
 MODIFIED = ("modified-*",)
 MECHANISMS = ("two-mechanisms.*", "shared-noise.no-potential")
+GUARDS = ("derivatives.guard", "lowering.matrix-free")
 MATRICES = ("eq2*", "sensing.t*")
 MUTATIONS = (
     # theory: the engine
@@ -61,7 +62,8 @@ MUTATIONS = (
     Mutation("theory/index_algebra/expression.py",
              "for place, factor in enumerate(product):\n                if factor.head == head:",
              "for place, factor in list(enumerate(product))[:3]:\n                if factor.head == head:"),
-    Mutation("theory/index_algebra/expression.py", "coefficient * factor.head.space(0).symbol)", "coefficient)", MATRICES),
+    Mutation("theory/index_algebra/expression.py",
+             "coefficient * factor.head.space(0).symbol)", "coefficient)", MATRICES),
     # theory: what is derived beside it
     Mutation("theory/balancedness.py",
              "loss = (a * b - target) ** 2", "loss = (a * b - target) ** 2 / 2", ("balancedness*",)),
@@ -74,9 +76,12 @@ MUTATIONS = (
     Mutation("theory/modified_loss.py", "PREDICTION_ERROR - noise", "PREDICTION_ERROR - 2 * noise", MODIFIED),
     Mutation("theory/index_algebra/instance.py",
              "total[places] += number * to_sympy(value)", "total[places] = number * to_sympy(value)", MODIFIED),
-    Mutation("theory/index_algebra/exact_tensor.py", "+= value * factor", "+= value", ("eq2.sampled", "covariance.enumeration")),
-    Mutation("theory/index_algebra/gaussian_mean.py", "in enumerate(tensors[1:], 1)", "in enumerate(tensors[1:2], 1)", MATRICES),
-    Mutation("theory/index_algebra/gaussian_mean.py", "{dropped: kept}, 1 / DATA.symbol", "{dropped: kept}, sp.Integer(1)", MATRICES),
+    Mutation("theory/index_algebra/exact_tensor.py",
+             "+= value * factor", "+= value", ("eq2.sampled", "covariance.enumeration")),
+    Mutation("theory/index_algebra/gaussian_mean.py",
+             "in enumerate(tensors[1:], 1)", "in enumerate(tensors[1:2], 1)", MATRICES),
+    Mutation("theory/index_algebra/gaussian_mean.py",
+             "{dropped: kept}, 1 / DATA.symbol", "{dropped: kept}, sp.Integer(1)", MATRICES),
     Mutation("theory/matrix_sensing.py", "- mean * mean", "- mean", MATRICES),
     Mutation("theory/zero_sum_noise.py",
              "composed(reflected(increment(rule, 1)), first)", "composed(increment(rule, 1), first)", MECHANISMS),
@@ -124,6 +129,12 @@ MUTATIONS = (
              "moments[C].T, moments[W]], 1)", "moments[C].T, 4 * moments[W]], 1)", ("momentum.drift*",)),
     Mutation("verify/lowering/modified_equation.py",
              "(theta, self.inputs) - self.labels", "(theta, self.inputs)", ("modified-equation.one-step",)),
+    Mutation("verify/lowering/matrix_free.py", "(known.basis @ known.core).T", "known.basis.T", GUARDS),
+    Mutation("numerics/zero_loss_manifold.py", "return vectors - (vectors", "return vectors + (vectors", GUARDS),
+    Mutation("numerics/finite_difference.py", "- central[:-1]) / 63", "- central[:-1]) / 64", GUARDS),
+    Mutation("numerics/derivative_check.py", "ORDERS = 3", "ORDERS = 2", GUARDS),
+    Mutation("numerics/directional_derivative.py",
+             "for direction in directions:", "for direction in directions[:1]:", GUARDS),
 )  # fmt: skip
 
 

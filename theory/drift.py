@@ -21,7 +21,7 @@ import sympy as sp
 
 from theory.derivation import Step, derivation, steps_latex
 from theory.gamma_chain import GAMMA_EIGENVALUE
-from theory.index_algebra import RANGE, TANGENT, ZERO, Expr, Factor, H, Product
+from theory.index_algebra import RANGE, TANGENT, Expr, H, Product
 from theory.rule import ETA, SIGMA, Rule, Scaling
 from theory.second_moments import S, effective_step, leading, with_moments
 from theory.stationary_covariance import StationaryCovariance, stationary_covariance
@@ -231,6 +231,3 @@ def _remainder(rule: Rule, scaling: Scaling, order: int) -> sp.Expr:
     if scaling.lr:
         return ETA ** sp.Rational(order + 2, scaling.lr)
     return SIGMA ** (order + (2 if rule.noise.symmetric else 1))
-
-
-__all__ = ["ZERO", "Drift", "Factor", "derive", "projected", "simplified"]
