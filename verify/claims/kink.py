@@ -65,10 +65,10 @@ class KinkExperiment(PlacedExperiment):
     """The drift at `places.kink`, from the stationary covariance of the off side.
 
     Attributes:
-        relaxations: Length of the window in units of 1 / (2 lr gamma_min).
+        window: Learning rate times the number of steps.
     """
 
-    relaxations: float = 8.0
+    window: float
 
     def preflight(self) -> None:
         """Raise ValueError if theta* has training error or a learning rate is not stable; at a kink h is not smooth."""
@@ -82,7 +82,7 @@ class KinkExperiment(PlacedExperiment):
         problem, theta = placed(change.place or self.place, context.device)
         gamma, basis = normal_space(problem, theta)
         root = basis * basis.new_tensor(self.variances(problem, gamma, lr)).sqrt()
-        num_steps = round(self.relaxations / (2 * lr * float(gamma[-1])))
+        num_steps = round(self.window / lr)
         replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
         result = drift(replicas, theta, root, num_steps)
         return Measurement(
@@ -155,8 +155,8 @@ CLAIMS = (
     MeasuredClaim(
         id="kink.drift",
         title="Drift of order eta^(3/2) within sqrt(eta) of a kink",
-        statement="Over 8 relaxations from a stationary start at the kink, the mean displacement per step along the "
-        "manifold is the push of the first step, at eta = .08, .04 and .02 alike",
+        statement="Over eta T = 4.25, eight relaxations, from a stationary start at the kink, the mean displacement a "
+        "step along the manifold is the push of the first step, at eta = .08, .04 and .02 alike",
         source=Source("implicit-reg", "derived here"),
         hypotheses=(
             "only the first layer trained",
@@ -172,6 +172,7 @@ CLAIMS = (
             RuleChoice(noise_std=1.0, law=GAUSSIAN),
             lrs=(0.08, 0.04, 0.02),
             num_replicas=65536,
+            window=4.25,
             worlds={"beside": World(place=places.beside_the_kink)},
         ),
         estimate=push_ratio,
