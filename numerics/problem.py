@@ -43,6 +43,10 @@ class Problem:
                     f"{name} must be finite, got {data.flatten()[bad].item()} at flat position {bad}; remove or mend it"
                 )
 
+    def to(self, device: str) -> Problem:
+        """Return the problem with its data on another device."""
+        return Problem(self.model, self.inputs.to(device), self.labels.to(device))
+
     @cached_property
     def num_data(self) -> int:
         """N."""

@@ -100,8 +100,7 @@ def stream(seed: int, world: str, lr: float) -> int:
 def placed(place: Place, device: str) -> tuple[Problem, Tensor]:
     """Return problem and theta* on a device: always the same objects, so that one process compiles a model once."""
     problem, theta = place()
-    target = torch.device(device)
-    return Problem(problem.model, problem.inputs.to(target), problem.labels.to(target)), theta.to(target)
+    return problem.to(device), theta.to(device)
 
 
 def to_array(tensor: Tensor) -> Array:

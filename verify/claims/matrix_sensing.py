@@ -31,9 +31,10 @@ CONVERGED = 1e-4
 
 
 @cache
-def place(num_measurements: int) -> Planted:
-    """Return the sensing problem with the given number of measurements."""
-    return planted(DIMENSION, RANK, num_measurements, seed=DATA_SEED)
+def place(num_measurements: int, device: str) -> Planted:
+    """Return the sensing problem with the given number of measurements, on a device."""
+    problem, truth = planted(DIMENSION, RANK, num_measurements, seed=DATA_SEED)
+    return Planted(problem.to(device), truth.to(device))
 
 
 def times(num_steps: int) -> list[int]:
@@ -69,8 +70,8 @@ class Recovery:
 
     def measure(self, world: str, context: Context) -> Measurement:
         """Return the ratio over independent antithetic pairs."""
-        sensing = place(100)
-        identity = torch.eye(DIMENSION, dtype=torch.float64).flatten()[:, None]
+        sensing = place(100, context.device)
+        identity = torch.eye(DIMENSION, dtype=torch.float64, device=context.device).flatten()[:, None]
         seed = context.seed + 1_000_003 * context.round
         noisy = errors(sensing, identity.repeat(1, self.num_replicas), self.noise[world], RECOVERY_STEPS, seed)
         quiet = errors(sensing, identity.repeat(1, 2), 0.0, RECOVERY_STEPS, seed)
@@ -95,10 +96,10 @@ class Plateau:
 
     def measure(self, world: str, context: Context) -> Measurement:
         """Return the ratio over independent starts."""
-        sensing = place(self.num_measurements[world])
+        sensing = place(self.num_measurements[world], context.device)
         generator = torch.Generator().manual_seed(1_000_003 * (context.seed + 1) + context.round)
         start = torch.randn(DIMENSION**2, self.num_replicas, dtype=torch.float64, generator=generator) / DIMENSION**0.5
-        training, test = errors(sensing, start, 0.0, PLATEAU_STEPS, context.seed).transpose(1, 0, 2)
+        training, test = errors(sensing, start.to(context.device), 0.0, PLATEAU_STEPS, context.seed).transpose(1, 0, 2)
         has_converged = training < CONVERGED * training[0]
         if not has_converged.any(0).all():
             raise ArithmeticError(f"training did not converge within {PLATEAU_STEPS} steps from every start")
