@@ -10,9 +10,9 @@ from torch.func import jacrev
 
 from numerics.models import linear_model
 from tests.models import Place, interpolated, normal
-from tests.oracles import Batches, all_batches, increments, relative_error
+from tests.oracles import Batches, Momentum, all_batches, increments, linear_steps, relative_error
 from theory.linear_model import enumerated_second_moment, instance
-from theory.rule import ETA, RESIDUAL, SIGMA, SMALL_NOISE, B, LabelNoise, Rule
+from theory.rule import BETA, ETA, HEAVY_BALL, NESTEROV, RESIDUAL, SIGMA, SMALL_NOISE, B, LabelNoise, Rule
 from theory.second_moments import S
 from theory.stationary_covariance import covariance_equations
 from verify.lowering.expression import lower
@@ -60,7 +60,7 @@ def test_the_value_of_an_expression_is_its_lowered_one(rule):
     problem, theta = place_of(31, 3, 2)
     before, equation = symmetric(33, 2), covariance_equations(rule, SMALL_NOISE)[S]
     expected = lower(equation, problem, theta, indices="jk", values={ETA: LR, SIGMA: STD, B: 2}, tensors={S: before})
-    actual = floats(sp.Matrix(instance(exact(problem.inputs), exact(before)).array(equation, "jk")), 2)
+    actual = floats(sp.Matrix(instance(exact(problem.inputs), {S: exact(before)}).array(equation, "jk")), 2)
     assert relative_error(actual, expected) < 1e-10
 
 
@@ -73,3 +73,21 @@ def test_a_loss_without_a_closed_recursion_is_refused():
 def test_a_batch_size_that_does_not_go_with_the_sampling_is_refused(sampling, batch_size):
     with pytest.raises(ValueError, match="batch_size must be None for full batches only"):
         enumerated_second_moment(Rule(sampling=sampling), sp.eye(2), sp.eye(2), batch_size)
+
+
+@pytest.mark.agreement("enumerated-second-moment")
+@pytest.mark.parametrize("kind", ["heavy-ball", "nesterov"])
+def test_with_momentum_it_is_the_mean_over_all_linear_steps_of_the_state(kind):
+    problem, theta = place_of(21, 3, 2)
+    before = symmetric(25, 4)
+    momentum, rule = {
+        "heavy-ball": (Momentum(0.5, 1, 0), Rule(momentum=HEAVY_BALL)),
+        "nesterov": (Momentum(0.5, 0.5, 1), Rule(momentum=NESTEROV)),
+    }[kind]
+    basis = torch.linalg.qr(problem.jacobian(theta).T).Q
+    both = torch.block_diag(basis, basis)
+    maps, kicks = linear_steps(problem, theta, all_batches(3, 1, "independent", STD), LR, momentum)
+    inner = both.T @ before @ both
+    expected = (maps @ inner @ maps.transpose(1, 2)).mean(0) + torch.einsum("kp,kq->pq", kicks, kicks) / len(kicks)
+    actual = enumerated_second_moment(rule, exact(problem.inputs), exact(before), 1).subs(BETA, sp.Rational(1, 2))
+    assert relative_error(both.T @ floats(actual, 1) @ both, expected) < 1e-10

@@ -1,7 +1,6 @@
 import pytest
 import sympy as sp
 
-from theory.linear_model import enumerated_second_moment
 from theory.modified_loss import mean_modified_loss
 from theory.one_layer import tangential_increment
 from theory.rule import (
@@ -82,7 +81,6 @@ def test_unknown_sharing_of_the_noise_is_refused():
         mean_force,
         tangential_increment,
         zero_sum_drift,
-        lambda rule: enumerated_second_moment(rule, sp.eye(2), sp.eye(2)),
     ],
 )
 @pytest.mark.parametrize("options", [{"momentum": HEAVY_BALL}, {"momentum": NESTEROV}, {"weight_decay": True}], ids=str)

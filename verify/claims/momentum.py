@@ -1,6 +1,7 @@
 """Momentum: the drift is that of plain steps at the effective learning rate eta / (1 - beta), but for large eta."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy as sp
 from torch import Tensor
@@ -8,7 +9,11 @@ from torch import Tensor
 from numerics.problem import Problem
 from theory.drift import derive
 from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
-from theory.rule import BETA, ETA, HEAVY_BALL, NESTEROV, SIGMA, SMALL_LR, SMALL_NOISE, N, Rule
+from theory.index_algebra import Head
+from theory.linear_model import enumerated_second_moment, instance
+from theory.rule import BETA, ETA, HEAVY_BALL, NESTEROV, SIGMA, SMALL_LR, SMALL_NOISE, B, N, Rule
+from theory.second_moments import C, S, W
+from theory.stationary_covariance import covariance_equations
 from verify import places
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
 from verify.drift_claim import DriftExperiment, drift_claim
@@ -50,6 +55,41 @@ def check_potential(variant: str) -> Exact:
     difference = sp.simplify(sp.diff(derived - POTENTIAL[variant], GAMMA))
     example = f"the slopes differ by {difference}" if difference else ""
     return Exact(difference == 0, str(POTENTIAL[variant]), str(derived), example)
+
+
+STATE = sp.Matrix(4, 4, lambda i, j: sp.Symbol(f"m_{min(i, j)}{max(i, j)}", real=True))
+"""Any second moments of displacement and velocity in two dimensions."""
+MOMENTUM_STEPS: tuple[tuple[Rule, int | None], ...] = (
+    (Rule(momentum=HEAVY_BALL), 1),
+    (Rule(momentum=NESTEROV), 1),
+    (Rule(sampling="full", momentum=NESTEROV), None),
+)
+
+
+def stated_moments(variant: str, rule: Rule, batch_size: int | None) -> sp.Matrix:
+    """Return the second moments after one step that a variant states, ``[4, 4]``."""
+    if variant == "heavy-ball":
+        rule = replace(rule, momentum=HEAVY_BALL)
+    if variant == "full-batch":
+        rule = replace(rule, sampling="full")
+    parts: dict[Head, Any] = {S: STATE[:2, :2], C: STATE[:2, 2:], W: STATE[2:, 2:]}
+    at = instance(places.RATIONAL_GRADIENTS, parts)
+    after = {}
+    for moment, equation in covariance_equations(rule, SMALL_NOISE).items():
+        at_size = equation.coefficients(lambda c: c.subs(B, batch_size or 1))
+        after[moment] = parts[moment] + sp.Matrix(at.array(at_size, "jk"))
+    return sp.Matrix(sp.BlockMatrix([[after[S], after[C]], [after[C].T, after[W]]]))
+
+
+def check_enumeration(variant: str) -> Exact:
+    """Compare the moments after a step with the mean over every batch and every sign of the noise."""
+    wrong = []
+    for rule, size in MOMENTUM_STEPS:
+        enumerated = enumerated_second_moment(rule, places.RATIONAL_GRADIENTS, STATE, size)
+        difference = (enumerated - stated_moments(variant, rule, size)).applyfunc(sp.expand)
+        if difference != sp.zeros(4):
+            wrong.append(f"{rule.momentum.name}, B = {size}: enumerated - stated = {sp.factor(difference[0, 0])}, ...")
+    return Exact(not wrong, f"{len(MOMENTUM_STEPS)} rules", f"{len(wrong)} differ", "; ".join(wrong[:1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +162,18 @@ CLAIMS = (
             Control("leading-order", "formula", "the eta -> 0 limit"),
             Control("effective-lr", "formula", "plain steps at eta / (1 - beta)"),
             Control("plain-limit", "formula", "the plain steps' limit of stability, eta gamma = 1"),
+        ),
+    ),
+    ExactClaim(
+        id="momentum.enumeration",
+        title="The derived second moments of displacement and velocity against every batch and every sign of the noise",
+        statement="S, C and W after one step are the means over all batches and signs, exact in eta and beta",
+        source=SOURCE,
+        hypotheses=("h linear in theta", "single samples and full batches, heavy ball and Nesterov"),
+        check=check_enumeration,
+        controls=(
+            Control("heavy-ball", "formula", "the heavy ball's moments for Nesterov's momentum"),
+            Control("full-batch", "formula", "full batches for single samples"),
         ),
     ),
     momentum_claim("heavy-ball", "Drift of heavy-ball label-noise SGD, tanh network (P = 12, N = 2)"),

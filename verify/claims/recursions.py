@@ -68,7 +68,7 @@ def moments_after_a_step() -> Moments:
     gradients = sp.diag(sp.sqrt(2 * GAMMA_J), sp.sqrt(2 * GAMMA_K))
     before = sp.Matrix([[BEFORE.j, BEFORE.cross], [BEFORE.cross, BEFORE.k]])
     single = equation.coefficients(lambda c: c.subs(B, 1))
-    after = before + sp.Matrix(instance(gradients, before).array(single, "jk"))
+    after = before + sp.Matrix(instance(gradients, {S: before}).array(single, "jk"))
     return Moments(*(cast(sp.Expr, after[place]) for place in ((0, 0), (0, 1), (1, 1))))
 
 

@@ -70,7 +70,7 @@ def stated_change(variant: str, rule: Rule, batch_size: int | None) -> sp.Matrix
     if variant == "equal-draws" and rule == Rule():
         equation = equation.coefficients(lambda c: c.subs(B, 1).subs(SIGMA, SIGMA / sp.sqrt(B)))
     at_size = equation.coefficients(lambda c: c.subs(B, batch_size or 1))
-    return sp.Matrix(instance(places.RATIONAL_GRADIENTS, moments()).array(at_size, "jk"))
+    return sp.Matrix(instance(places.RATIONAL_GRADIENTS, {S: moments()}).array(at_size, "jk"))
 
 
 def check_enumeration(variant: str) -> Exact:
