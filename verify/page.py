@@ -34,27 +34,24 @@ def _section(outcome: Outcome) -> list[str]:
     predicted, measured = sides(outcome)
     verdict = f"**{outcome.verdict}**" + (", as expected" if outcome.verdict is claim.expected else "")
     numbers = f" Stated {predicted}, found {measured}." if predicted != "identity" else ""
-    margin = f" The margin is {_clause(claim.why_margin)}." if isinstance(claim, MeasuredClaim) else ""
+    margin = f" The margin is {_plain(claim.why_margin)}." if isinstance(claim, MeasuredClaim) else ""
+    note = f" {_plain(outcome.note[:1].upper() + outcome.note[1:])}." if outcome.note else ""
     lines = [
-        f"## `{claim.id}`: {claim.title}",
+        f"## `{claim.id}`: {_plain(claim.title)}",
         "",
-        f"{claim.statement.removesuffix('.')}. ({claim.source.key}, {claim.source.locator})",
+        f"{_plain(claim.statement)}. ({claim.source.key}, {_plain(claim.source.locator)})",
         "",
-        f"{verdict}.{numbers}{margin}" + (f" {_capital(outcome.note)}." if outcome.note else ""),
+        f"{verdict}.{numbers}{margin}{note}",
         "",
     ]
     if claim.hypotheses:
-        lines += [f"Hypotheses: {'; '.join(claim.hypotheses)}.", ""]
+        lines += [f"Hypotheses: {_plain('; '.join(claim.hypotheses))}.", ""]
     for control in claim.controls:
-        lines.append(
-            f"- {control.kind} `{control.id}`, {control.text}: {outcome.controls.get(control.id, 'no verdict')}"
-        )
+        found = outcome.controls.get(control.id, "no verdict")
+        lines.append(f"- {control.kind} `{control.id}`, {_plain(control.text)}: {found}")
     return [*lines, ""]
 
 
-def _clause(text: str) -> str:
-    return text.removesuffix(".")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _plain(text: str) -> str:
+    """Return a text without its full stop, its stars and bars as such."""
+    return text.removesuffix(".").replace("*", r"\*").replace("|", r"\|")
