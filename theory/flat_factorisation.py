@@ -11,9 +11,9 @@ Y Y^T the dimensions become |X|_F^2 and |Y|_F^2, and |M|_* that of X M Y, in the
 **Derivation.** (a, b) Differentiate, square, average. (c, d) Lower bound: for Y^T Y + Z^T Z = 1,
 |P|^2 + |Q|^2 - 2 <P Q, Y> is the sum of squares |P - Y Q^T|^2 + |Z Q^T|^2; the largest <P Q, Y> over such Y is |P Q|_*;
 scaling P against Q, |P|_F |Q|_F >= |P Q|_*. In (c) P = S_L^(1/2) W_2 and Q = W_1 S_R^(1/2). In (d) the L terms are at
-least L times the L-th root of their product, which holds each cut P = W_L ... W_{l+1}, Q = W_l ... W_1 once, d_0 and
-d_L once. Attained: with M = U S V^T, W_1 = c_1 S^(1/2) V^T, W_L = c_L U S^(1/2), inner W_l = c_l on the rank, each
-norm of a partial product is that of its scales and of S^(1/2); equal terms fix the c_l.
+least L times the L-th root of their product, which holds each cut P = W_L ... W_{l+1}, Q = W_l ... W_1 once, and the
+outer dimensions. Attained: with M = U S V^T, W_1 = c_1 S^(1/2) V^T, W_L = c_L U S^(1/2), inner W_l = c_l on the rank,
+each norm of a partial product is that of its scales and of S^(1/2); equal terms fix the c_l.
 """
 
 from __future__ import annotations
