@@ -138,8 +138,9 @@ class Ensemble:
 
     @cached_property
     def _example(self) -> tuple[Tensor, Tensor | None]:
-        """Randomness of the first replica block, for its shape and dtype."""
-        return self._randomness(0, self.blocks[:1], self.problem.inputs.device)
+        """Shapes and dtypes of one replica block's randomness."""
+        noise, draws = self._randomness(0, self.blocks[:1], self.problem.inputs.device)
+        return noise.to("meta"), None if draws is None else draws.to("meta")
 
     def _by_kernel(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another, the replicas shared out to torch's number of threads."""
@@ -164,7 +165,7 @@ class Ensemble:
         rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks))))
 
         def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
-            pairs = (self._randomness(number, blocks, packed.device) for number in numbers)
+            pairs = (self._recent(number, blocks, packed.device, end) for number in numbers)
             return [(kernel.randomness(noise), kernel.randomness(d) if d is not None else None) for noise, d in pairs]
 
         def moved(
@@ -195,7 +196,7 @@ class Ensemble:
         for part, blocks in zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True):
             state, advance = part.contiguous(), self._step(part)
             for number, places in _step_blocks(step, end):
-                noise, draws = self._randomness(number, blocks, packed.device)
+                noise, draws = self._recent(number, blocks, packed.device, end)
                 for rates, run in self._runs(number * STEPS_PER_BLOCK, places, packed):
                     numbers = Numbers(*rates)
                     for place in run:
@@ -230,6 +231,19 @@ class Ensemble:
         generator = self._generator(block, "start", inputs.device)
         half = torch.randn(num_rows, self._num_drawn, generator=generator, dtype=inputs.dtype, device=inputs.device)
         return torch.cat([half, -half], dim=-1)[:, : self.block_size]
+
+    def _recent(self, number: int, blocks: range, device: torch.device, end: int) -> tuple[Tensor, Tensor | None]:
+        """Return `_randomness`, and keep it where the steps end within its step block: often the next begin there."""
+        key = number, blocks, device
+        found = self._kept.get(key) or self._randomness(*key)
+        if number == end // STEPS_PER_BLOCK and len(blocks) == len(self.blocks):
+            self._kept.clear()
+            self._kept[key] = found
+        return found
+
+    @cached_property
+    def _kept(self) -> dict[tuple[int, range, torch.device], tuple[Tensor, Tensor | None]]:
+        return {}
 
     def _randomness(self, number: int, blocks: range, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """Return noise and drawn data of one step block, the given replica blocks side by side."""

@@ -141,13 +141,29 @@ def test_loss_of_the_rule_is_the_one_that_is_descended():
 
 
 @every_rule
-def test_a_run_can_be_stopped_and_resumed_bit_for_bit(rule):
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_a_run_can_be_stopped_and_resumed_bit_for_bit(rule, compiled):
     problem, theta = tanh_place()
-    ensemble = eager(problem, rule, 8, 5)
+    ensemble = Ensemble(problem, rule, 8, 5, compiled=compiled)
     state = State(start(theta, 8), 0)
     whole, parts = ensemble.advanced(state, 100), ensemble.advanced(ensemble.advanced(state, 37), 63)
     assert whole.step == parts.step == 100
     assert torch.equal(whole.theta, parts.theta)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_frequent_looks_draw_each_step_block_once_and_keep_the_bits(monkeypatch, compiled):
+    problem, theta = tanh_place()
+    ensemble, state = (Ensemble(problem, RULES["pairs"], 8, 5, compiled=compiled), State(start(theta, 8), 0))
+    whole, drawn = ensemble.advanced(state, 160), []
+    draw = Ensemble._randomness
+    monkeypatch.setattr(
+        Ensemble, "_randomness", lambda self, number, *rest: drawn.append(number) or draw(self, number, *rest)
+    )
+    for _ in range(16):
+        state = ensemble.advanced(state, 10)
+    assert torch.equal(whole.theta, state.theta)
+    assert drawn == [0, 1, 2]
 
 
 @pytest.mark.parametrize("rule", [RULES["full"], RULES["pairs"]], ids=["full", "pairs"])

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from numerics import ensemble as ensemble_module
 from numerics.ensemble import Ensemble, State
 from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, two_point
 from numerics.lanes import kernel as kernel_module
@@ -45,6 +46,8 @@ MODELS: dict[str, Model] = {
     "strides": lambda t, x: (t[::2][:3] * x).sum() + t[1::2].sum() / 9,
     "stack": lambda t, x: torch.stack([t[0] * x[0], t[1] * x[1], t[2] ** 2]).square().sum() / 3,
     "concatenation": lambda t, x: (torch.cat([t[:3], x]) ** 2 * t[6:12]).sum() / 4,
+    "equal summands": lambda t, x: (t[0] * (t[1:4] * x)).sum() + (t[0] * (t[1:4] * x)).sum(),
+    "products of products": lambda t, x: t[0] * (t[1] * ((t[2:5] * x) * (t[5] * t[6:9]))).sum() * t[9] * 50,
     "columns side by side": lambda t, x: (torch.cat([t[:6].reshape(3, 2), x[:, None]], dim=1) ** 2).sum() / 4,
     "maximum": lambda t, x: torch.maximum(t[:3] * x, t[3:6]).sum() + torch.minimum(t[6:9] * x, t[9:12]).sum(),
     "clamp": lambda t, x: torch.clamp(t[:3] * x, -0.1, 0.2).sum(),
@@ -168,18 +171,20 @@ def test_single_precision_has_lanes_of_its_own():
         torch.testing.assert_close(found.double(), expected, rtol=0, atol=2e-5)  # 70 steps of rounding at 6e-8
 
 
-def test_the_number_of_threads_changes_no_bit():
-    state = State(0.4 * normal(35, P, 512), 0)
-    ensemble = Ensemble(problem_of(MODELS["tanh"]), RULES["pairs"], 512, 1)
+@pytest.mark.parametrize("num_replicas", [16, 256, 512])
+def test_the_number_of_threads_and_what_is_drawn_at_a_time_change_no_bit(monkeypatch, num_replicas):
+    state = State(0.4 * normal(35, P, num_replicas), 3)
+    ensemble = Ensemble(problem_of(MODELS["tanh"]), RULES["pairs"], num_replicas, 1)
     before, ends = torch.get_num_threads(), []
     try:
-        for number in (1, 2, 3):
-            torch.set_num_threads(number)
-            ends.append(ensemble.advanced(state, 10).theta)
+        for num_threads, most_bytes in ((1, 2**30), (1, 1), (2, 2**30), (3, 1)):
+            torch.set_num_threads(num_threads)
+            monkeypatch.setattr(ensemble_module, "BYTES_PER_ROUND", most_bytes)
+            ends.append(ensemble.advanced(state, 200).theta)
+            assert torch.get_num_threads() == num_threads
     finally:
         torch.set_num_threads(before)
-    assert torch.equal(ends[0], ends[1])
-    assert torch.equal(ends[0], ends[2])
+    assert all(torch.equal(ends[0], end) for end in ends[1:])
 
 
 def applied(function, x: Tensor) -> Tensor:

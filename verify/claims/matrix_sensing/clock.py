@@ -13,7 +13,8 @@ from numerics.label_noise import GAUSSIAN
 from numerics.matrix_sensing import Planted
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
-from verify.estimate import Array, Estimate, Measurement
+from verify.crossing import crossing
+from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
 from verify.sensing import identity, of_problems, over_problems, random_problems, runs
 
@@ -79,13 +80,6 @@ def with_plateau(problems: list[Planted], context: Context) -> list[Planted]:
     ensemble, start = runs(problems, QUIET_RULE, context, "plateau"), State(identity(DIMENSION, len(problems)), 0)
     first, last = (ensemble.errors(state.theta)[1] for state in (start, ensemble.advanced(start, NUM_QUIET)))
     return [problem for problem, ratio in zip(problems, (last / first).tolist(), strict=True) if ratio > PLATEAU]
-
-
-def crossing(values: Array) -> Array:
-    """Return where the columns of ``[rows, R]`` first fall below 0, by linear interpolation between rows."""
-    below, columns = (values < 0).argmax(0), np.arange(values.shape[1])
-    before, after = values[below - 1, columns], values[below, columns]
-    return below - 1 + before / (before - after)
 
 
 def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:

@@ -20,7 +20,7 @@ from numerics.matrix_sensing import Planted
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
-from verify.claims.matrix_sensing.clock import crossing
+from verify.crossing import crossing
 from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
 from verify.sensing import identity, of_problems, over_problems, random_problems, runs

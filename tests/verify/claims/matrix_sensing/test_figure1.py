@@ -7,7 +7,7 @@ import pytest
 
 from verify.claim import STATED, Context
 from verify.claims.matrix_sensing import clock, figure1, floor, num_data
-from verify.claims.matrix_sensing.clock import Clock, crossing, exponent
+from verify.claims.matrix_sensing.clock import Clock, exponent
 from verify.claims.matrix_sensing.figure1 import SHARE, STARTS, TEST, Plateau, Recovery, by_start, fractions
 from verify.claims.matrix_sensing.num_data import first_measurements, threshold, thresholds
 from verify.estimate import pooled
@@ -20,11 +20,6 @@ TINY = replace(SMALL, dimension=5, rank=1, num_data=7, num_steps=400, num_quiet=
 def _tiny(monkeypatch):
     """A size that takes no time, in three jobs."""
     monkeypatch.setattr(figure1, "SIZES", {"quick": TINY})
-
-
-def test_crossing_is_where_the_line_between_two_rows_meets_zero():
-    values = np.array([[3.0, 1.0], [1.0, -1.0], [-3.0, -2.0]])
-    np.testing.assert_allclose(crossing(values), [1.25, 0.5])
 
 
 @pytest.mark.parametrize("power", [-2.0, -1.0])
