@@ -38,7 +38,7 @@ class Seeds:
 
     def jobs(self, world: str, context: Context) -> dict[str, Job]:
         """Return the simulations, a few seeds each."""
-        count = self.num_jobs * (1 if context.profile == "quick" else 4) if world == STATED else 1
+        count = self.num_jobs * (1 if context.profile == "quick" else 4)
         return {f"seeds {k}": partial(self.measure, world, context, k) for k in range(count)}
 
     def measure(self, world: str, context: Context, number: int) -> Measurement:
