@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from numerics.lanes.kernel import Kernel, NoCompilerError, kernel
-from numerics.lanes.source import UnsupportedError
+from numerics.lanes.operations import UnsupportedError
 from numerics.problem import Model, Problem
 from numerics.update_rule import Structure
 

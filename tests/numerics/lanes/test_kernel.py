@@ -11,7 +11,7 @@ from numerics.ensemble import Ensemble, State
 from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, two_point
 from numerics.lanes import kernel as kernel_module
 from numerics.lanes.kernel import kernel
-from numerics.lanes.source import UnsupportedError
+from numerics.lanes.operations import UnsupportedError
 from numerics.models import matrix_sensing, partly_trained, quadratic_network, relu_network, tanh_network
 from numerics.problem import Model, Problem
 from numerics.step import lane_kernel
