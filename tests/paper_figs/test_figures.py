@@ -83,6 +83,13 @@ SERIES["weight-norm.table"] = {
 for name in ("exponential", "step", "cosine", "plateau"):
     parts = {part: np.array(0.9) for part in ("leading", "no-release", "no-enhancement")}
     SERIES[f"schedule.drift.{name}"] = SERIES["lemma8.drift.tanh"] | parts | {"rates": np.array([0.05, 0.005])}
+for name in ("finite-lr.drift", "finite-lr.drift.heavy-ball", "finite-lr.drift.nesterov"):
+    SERIES[name] = {
+        "product": np.array([0.5, 1.0]),
+        "ratio": np.array([1.0, 0.999]),
+        "standard_error": np.full(2, 0.001),
+        "leading": np.array([0.8, 0.5]),
+    }
 SERIES["factorisation.descent"] = {
     f"depth {depth} {key}": values
     for depth in (2, 3, 4)
