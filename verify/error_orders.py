@@ -108,7 +108,12 @@ class ErrorOrders:
             orders.mean(1),
             np.cov(orders) / size,
             size,
-            series={"lr": np.array(self.lrs), "errors": np.exp(np.log(errors).mean(2))},
+            series={
+                "lr": np.array(self.lrs),
+                "errors": np.exp(np.log(errors).mean(2)),
+                "order": orders.mean(1),
+                "order_standard_error": np.sqrt(np.diag(np.cov(orders)) / size),
+            },
         )
 
     def errors(self, steps: Steps, start: Tensor) -> Tensor:
