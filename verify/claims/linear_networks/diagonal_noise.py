@@ -11,7 +11,16 @@ from typing import cast
 import sympy as sp
 
 from theory.drift import derive
-from theory.noisy_mirror_flow import CORRELATION, FIRST, LOSS, PREDICTOR, WEIGHT, growth, regulariser_share, step_moments
+from theory.noisy_mirror_flow import (
+    CORRELATION,
+    FIRST,
+    LOSS,
+    PREDICTOR,
+    WEIGHT,
+    growth,
+    regulariser_share,
+    step_moments,
+)
 from theory.regulariser import REG
 from theory.rule import ETA, SIGMA, SMALL_LR, N, Rule
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
