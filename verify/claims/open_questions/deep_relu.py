@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
 
 from numerics.convexity_changes import convexity_changes
 from numerics.deep_relu import heights, network, random_start
 from numerics.ensemble import Ensemble, State
+from numerics.explicit_regulariser import reg
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Exploration, Job, Source
@@ -137,12 +137,6 @@ def seen(problem: Problem, widths: tuple[int, ...], theta: Tensor) -> tuple[Tens
     slopes = heights(widths, theta, GRID).diff(dim=0) / (GRID[1] - GRID[0])
     found = torch.stack([*(convexity_changes(slopes, swing) for swing in SWINGS), reg(problem, theta)])
     return found, (heights(widths, theta, INPUTS) - LABELS[:, None]).abs().amax(0) < FITTED
-
-
-def reg(problem: Problem, theta: Tensor) -> Tensor:
-    """Return the mean over the data of |grad h|^2 of each network, ``[R]``."""
-    gradients = vmap(vmap(grad(problem.model), in_dims=(None, 0)), in_dims=(-1, None))(theta, problem.inputs)
-    return gradients.square().sum(-1).mean(-1)
 
 
 def fewest_changes() -> int:
