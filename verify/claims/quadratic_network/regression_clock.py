@@ -21,8 +21,10 @@ from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
-from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import stream, to_array
+from verify.estimate import Estimate, Measurement
+from verify.experiment import half_means, stream
+from verify.power_law import log_slopes
+from verify.scatter import over_samples
 
 DIMENSION, WIDTH, NUM_DATA = 8, 16, 20
 LRS = (0.004, 0.002, 0.001)
@@ -66,11 +68,6 @@ def regularisers(theta: Tensor) -> Tensor:
     return gradients.square().sum(-1).mean(-1)
 
 
-def pairs(values: Tensor) -> Array:
-    """Return the means over the two replicas of each start, ``[R / 2]``."""
-    return to_array(values.unflatten(-1, (2, -1)).mean(-2))
-
-
 @dataclass(frozen=True)
 class Clocks:
     """The logarithms of the two times, at several learning rates, from the same starts.
@@ -105,17 +102,17 @@ class Clocks:
             problem(), UpdateRule(lr, noise_std), size, stream(context.seed, f"{world} {context.round}", lr)
         )
 
-        every, state, errors = round(FIT_INTERVAL / lr), start, [pairs(losses(start.theta))]
+        every, state, errors = round(FIT_INTERVAL / lr), start, [half_means(losses(start.theta))]
         for _ in range(round(TRAINED / FIT_INTERVAL)):
             state = quiet.advanced(state, every)
-            errors.append(pairs(losses(state.theta)))
+            errors.append(half_means(losses(state.theta)))
         fit = every * crossing(np.log(np.array(errors) / FITTED))
 
-        level = LOWERED * pairs(regularisers(state.theta))
+        level = LOWERED * half_means(regularisers(state.theta))
         every, state, regs = round(REG_INTERVAL / (lr * noise_std) ** 2), start, []
         for _ in range(round(PATIENCE / REG_INTERVAL)):
             state = noisy.advanced(state, every)
-            regs.append(pairs(regularisers(state.theta)))
+            regs.append(half_means(regularisers(state.theta)))
             if (np.array(regs) < level).any(0).all():
                 break
         lowered = every * (1 + crossing(np.log(np.array(regs) / level)))
@@ -127,19 +124,16 @@ def exponents(
     targets: Mapping[str, tuple[float, float]], measurements: Mapping[str, Measurement], formula: str
 ) -> Estimate:
     """Return the slopes of both log times against log learning rate, the means over the starts of each one's own."""
-    logs = np.log([float(name.removeprefix("lr ")) for name in measurements])
-    weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
+    lrs = np.array([float(name.removeprefix("lr ")) for name in measurements])
     times = np.stack([record.mean for record in measurements.values()])
-    slopes = (weights @ times).reshape(2, -1)
-    num_samples = slopes.shape[1]
-    return Estimate(
-        slopes.mean(1),
-        slopes.std(1, ddof=1) / num_samples**0.5,
+    slopes = log_slopes(lrs, times).reshape(2, -1).T
+    regulariser, fit = slopes.mean(0)
+    return over_samples(
+        slopes,
         np.array(targets[formula]),
-        num_samples,
-        degrees_of_freedom=num_samples - 1,
-        note=f"exponents {slopes.mean(1)[0]:.3f} of the regulariser's time, {slopes.mean(1)[1]:.4f} of the fit's",
-        series={"lr": np.exp(logs), "log_times": times.reshape(len(logs), 2, -1).mean(-1)},
+        len(slopes),
+        note=f"exponents {regulariser:.3f} of the regulariser's time, {fit:.4f} of the fit's",
+        series={"lr": lrs, "log_times": times.reshape(len(lrs), 2, -1).mean(-1)},
     )
 
 
