@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -105,7 +105,14 @@ class ErrorOrders:
         start = self.spread * torch.randn(size, self.num_parameters, generator=generator, dtype=torch.float64)
         errors = to_array(self.errors(self.worlds[world], start))
         orders = order_at_zero_lr(errors)
-        return mean_of_samples(orders, series={"lr": np.array(self.lrs), "errors": np.exp(np.log(errors).mean(2))})
+        found = mean_of_samples(orders)
+        series = {
+            "lr": np.array(self.lrs),
+            "errors": np.exp(np.log(errors).mean(2)),
+            "order": found.mean,
+            "order_standard_error": np.sqrt(np.diag(found.covariance)),
+        }
+        return replace(found, series=series)
 
     def errors(self, steps: Steps, start: Tensor) -> Tensor:
         """Return |theta_n - flow| for starts ``[M, P]``: ``[lrs, fields, M]``."""

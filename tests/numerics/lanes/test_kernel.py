@@ -74,6 +74,7 @@ RULES = {
     "gaussian": UpdateRule(0.01, 0.5, noise=GAUSSIAN),
     "two points": UpdateRule(0.01, 0.5, noise=two_point(0.2)),
     "zero-sum": UpdateRule(0.01, 0.5, noise_in_time="zero-sum"),
+    "gradient noise": UpdateRule(0.01, 0.5, noise=GAUSSIAN, noise_on="gradient"),
     "heavy ball": UpdateRule(0.01, 0.5, momentum=0.5),
     "nesterov, decay": UpdateRule(0.01, 0.5, momentum=0.5, momentum_kind="nesterov", weight_decay=0.1),
     "another loss": UpdateRule(0.01, 0.5, loss=lambda r: r**2 + r**4 / 10),
@@ -88,7 +89,7 @@ def problem_of(model: Model, shape: tuple[int, ...] = (3,), num_data: int = N) -
 def compare(problem: Problem, rule: UpdateRule, rows: int, num_replicas: int = 12, *, is_spread: bool = False) -> None:
     state = State(0.4 * normal(35, rows, num_replicas), 3)
     ensemble = Ensemble(problem, rule, num_replicas, 1)
-    noise, draws = ensemble._randomness(0, ensemble.blocks, torch.device("cpu"))
+    noise, draws = ensemble._randomness(0, ensemble.blocks, rows, torch.device("cpu"))
     packed = state.theta.repeat(2 if rule.momentum else 1, 1)
     found = lane_kernel(problem, rule.structure, packed, noise, draws)
     assert found is not None
@@ -113,6 +114,10 @@ def test_a_kernel_takes_the_steps_of_a_built_in_model(model, rows, shape):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_kernel_takes_the_steps_of_the_rule(rule):
     compare(problem_of(MODELS["tanh"]), rule, P)
+
+
+def test_a_single_replica_with_noise_on_the_gradient_does_not_spread_its_labels():
+    compare(problem_of(MODELS["tanh"], num_data=8), RULES["gradient noise"], P, 1)
 
 
 @pytest.mark.parametrize("num_replicas", [2, 6, 8, 10, 256, 512])

@@ -48,7 +48,7 @@ WORLDS: Mapping[str, Callable[[Flow], Flow]] = {
     "not-normalised": lambda _: PlainFlow(),
 }
 TOLERANCE = 3e-4
-"""Relative residual at the end; the l1 norm is then off by as much, in the sparsest cases by ten times that."""
+"""Relative residual at the end; the l1 norm is then off by as much, in the sparsest cases by three times that."""
 
 
 class Instances:
@@ -172,7 +172,7 @@ CLAIMS = (
         items=("chou2023: Abstract: large initialisation", "chou2023: Abstract: sparse solutions"),
         hypotheses=(f"N = {NUM_UNKNOWNS}, M = {NUM_DATA}, two nonzeros with the sum {SUM:g}", "sizes of our own"),
         margin=0.01,
-        why_margin="1 %: the flows stop at a small residual, which leaves .3 % in the sparsest cases, and the wrong "
+        why_margin="1 %: the flows stop at a small residual, which leaves .1 % in the sparsest cases, and the wrong "
         "starts are off by tens of per cent",
         experiment=Limits(),
         estimate=log_ratios,
