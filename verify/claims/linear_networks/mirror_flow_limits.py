@@ -30,6 +30,7 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim
 from verify.claims.linear_networks.mirror_flow import FLOW, SOURCE
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import stream, to_array
+from verify.scatter import mean_of_samples
 
 SLOPES = {
     STATED: mirror_slope(DIFFERENCE),
@@ -110,8 +111,7 @@ class Limits:
             least = least_absolute(inputs, labels), float(np.linalg.norm(np.linalg.pinv(inputs) @ labels))
             excess = [norms[p][place] / least[p] - 1 for p, place in ((0, 0), (1, -1), (1, 0), (0, -1))]
             found.append([*np.concatenate(shares), *excess])
-        values = np.array(found)
-        return Measurement(values.mean(0), np.cov(values.T) / size, size, series={"alpha": np.array(SCALES)})
+        return mean_of_samples(np.array(found).T, series={"alpha": np.array(SCALES)})
 
 
 def shares(measurements: Mapping[str, Measurement], formula: str) -> Estimate:

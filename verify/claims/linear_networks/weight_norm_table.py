@@ -25,6 +25,7 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream, to_array
 from verify.kl_projection import kl_projection, self_consistent
+from verify.scatter import over_samples
 
 NUM_UNKNOWNS, NUM_DATA, SUM = 40, 10, 10.0
 SCALES: Mapping[str, tuple[float, ...]] = {
@@ -152,14 +153,13 @@ def log_ratios(measurements: Mapping[str, Measurement], formula: str) -> Estimat
     found = []
     for record in measurements.values():
         found.append((record.mean - record.predictions[formula]).reshape(record.num_samples, -1))
-    ratios, count = np.concatenate(found, axis=1), len(found[0])
+    ratios = np.concatenate(found, axis=1)
     series = {f"{name} {key}": value for name, record in measurements.items() for key, value in record.series.items()}
     first = measurements["kappa 1"].series
     note = f"r_0^2 {', '.join(f'{scale:g}' for scale in first['scale'])}: |x|_1 " + "; ".join(
         f"{name} " + ", ".join(f"{norm:.2f}" for norm in record.series["norm"]) for name, record in measurements.items()
     )
-    errors = ratios.std(0, ddof=1) / count**0.5
-    return Estimate(ratios.mean(0), errors, np.zeros(ratios.shape[1]), count, count - 1, note=note, series=series)
+    return over_samples(ratios, np.zeros(ratios.shape[1]), len(ratios), note, series)
 
 
 CLAIMS = (

@@ -22,7 +22,9 @@ from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
 from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import stream, to_array
+from verify.experiment import half_means, stream
+from verify.power_law import log_slopes
+from verify.scatter import over_samples
 
 DIMENSION, WIDTH, NUM_DATA = 8, 16, 20
 LRS = (0.004, 0.002, 0.001)
@@ -118,7 +120,7 @@ class Clocks:
 
 def without_each(values: Tensor) -> Array:
     """Return the mean over all starts, then those without one of them, ``[1 + R / 2]``; of values ``[R]``."""
-    pairs = to_array(values.unflatten(-1, (2, -1)).mean(-2))
+    pairs = half_means(values)
     return np.array([pairs.mean(), *(pairs.sum() - pairs) / (len(pairs) - 1)])
 
 
@@ -132,19 +134,16 @@ def exponents(
     targets: Mapping[str, tuple[float, float]], measurements: Mapping[str, Measurement], formula: str
 ) -> Estimate:
     """Return the slopes of both log times against log learning rate, the means over the starts' pseudo-values."""
-    logs = np.log([float(name.removeprefix("lr ")) for name in measurements])
-    weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
+    lrs = np.array([float(name.removeprefix("lr ")) for name in measurements])
     times = np.stack([record.mean for record in measurements.values()])
-    slopes = (weights @ times).reshape(2, -1)
-    num_samples = slopes.shape[1]
-    return Estimate(
-        slopes.mean(1),
-        slopes.std(1, ddof=1) / num_samples**0.5,
+    slopes = log_slopes(lrs, times).reshape(2, -1).T
+    regulariser, fit = slopes.mean(0)
+    return over_samples(
+        slopes,
         np.array(targets[formula]),
-        num_samples,
-        degrees_of_freedom=num_samples - 1,
-        note=f"exponents {slopes.mean(1)[0]:.3f} of the regulariser's time, {slopes.mean(1)[1]:.4f} of the fit's",
-        series={"lr": np.exp(logs), "log_times": times.reshape(len(logs), 2, -1).mean(-1)},
+        len(slopes),
+        note=f"exponents {regulariser:.3f} of the regulariser's time, {fit:.4f} of the fit's",
+        series={"lr": lrs, "log_times": times.reshape(len(lrs), 2, -1).mean(-1)},
     )
 
 

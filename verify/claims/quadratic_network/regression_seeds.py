@@ -15,6 +15,7 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream
 from verify.regression import Run, end_error
+from verify.scatter import by_sample, of_samples
 
 SMALL, PLATEAU, LARGE = 0.02, 0.03, 0.075
 """Two on the plateau, and one that no seed of 38 that were tried lets diverge."""
@@ -46,13 +47,12 @@ class Seeds:
         first = stream(context.seed, f"regression seeds {context.round}", float(number))
         lrs, scale = (SMALL, PLATEAU, LARGE), self.start_scale[world]
         runs = [[Run(lr, first + k, start_scale=scale) for lr in lrs] for k in range(PER_JOB)]
-        errors = np.array([[end_error(run) for run in row] for row in runs]).ravel()
-        return Measurement(errors, np.zeros((len(errors), len(errors))), PER_JOB)
+        return of_samples(np.array([[end_error(run) for run in row] for row in runs]))
 
 
 def ratios(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return the mean errors at the large and the plateau's learning rate over that at the small one."""
-    errors = np.concatenate([record.mean.reshape(-1, 3) for record in measurements.values()])
+    errors = by_sample(list(measurements.values()), 3)
     small, plateau, large = errors.mean(0)
     values = np.array([large, plateau]) / small
     influence = (errors[:, [2, 1]] - values * errors[:, :1]) / small  # of each seed on the ratios of means

@@ -16,13 +16,13 @@ from math import hypot
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
 
 from numerics.relu_line import length
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import stream, to_array
+from verify.experiment import half_means, stream
 from verify.line_fit import Leg, LineFit, Start
+from verify.scatter import mean_of_samples
 
 INPUTS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 LABELS = (-1.0, 1.0, 1.0, 1.0, -1.0)
@@ -55,11 +55,6 @@ SCALES: Mapping[str, Scale] = {
     "paper": Scale(100, 48, Start(3.0, 0.4), 0.004, 0.5, 4_000_000),
 }
 """On the plateau the noise lengthens the curve by an amount proportional to eta sigma^2 reg: less noise where wide."""
-
-
-def pairs(values: Tensor) -> Array:
-    """Return the means over the antithetic pairs of the last axis, ``[..., R / 2]``."""
-    return to_array(values.unflatten(-1, (2, -1)).mean(-2))
 
 
 def times(num_steps: int) -> list[int]:
@@ -95,8 +90,8 @@ def curve(fit: LineFit) -> Curve:
     for number, leg in enumerate(fit.legs):
         for time, theta in zip(leg.times, fit.path(number), strict=True):
             steps.append(first + time)
-            lengths.append(pairs(length(fit.line(theta))))
-            losses.append(pairs(fit.residuals(theta).square().mean(0)))
+            lengths.append(half_means(length(fit.line(theta))))
+            losses.append(half_means(fit.residuals(theta).square().mean(0)))
         first += leg.times[-1]
     return Curve(np.array(steps, dtype=float), np.array(lengths), np.array(losses))
 
@@ -146,12 +141,7 @@ class Drop:
             "noise": noise,
             "num_runs": scale.num_runs,
         }
-        return Measurement(
-            found.mean(1),
-            np.cov(found) / found.shape[1],
-            found.shape[1],
-            series=series | {name: np.array(value) for name, value in setting.items()},
-        )
+        return mean_of_samples(found, series=series | {name: np.array(value) for name, value in setting.items()})
 
 
 def ensemble(scale: Scale, context: Context, lr: float, its_legs: tuple[Leg, ...]) -> LineFit:

@@ -16,8 +16,10 @@ from numerics.ensemble import Ensemble, State
 from numerics.relu_line import length
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim
-from verify.claims.theorem2.figure3 import SCALES, SETTING, SHORTEST, SOURCE, ensemble, pairs
+from verify.claims.theorem2.figure3 import SCALES, SETTING, SHORTEST, SOURCE, ensemble
 from verify.estimate import Array, Estimate, Measurement
+from verify.experiment import half_means
+from verify.power_law import log_slopes
 
 WINDOW = 9
 """Observations that a running mean takes together; in the clock each comes 3 % of the steps after the one before."""
@@ -86,7 +88,7 @@ class Clock:
         while time < last:
             state = replicas.advanced(state, round(time) - state.step)
             steps.append(state.step)
-            found.append(pairs(length(fit.line(state.theta))))
+            found.append(half_means(length(fit.line(state.theta))))
             if len(steps) > WINDOW and np.isfinite(drop := log_drop_time(np.array(steps), np.array(found))):
                 last = min(last, REST * np.exp(drop))
             time *= GROWTH
@@ -112,8 +114,7 @@ def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measuremen
     records = sorted(measurements.values(), key=lambda record: float(record.series["lr"]))
     lrs = np.array([float(record.series["lr"]) for record in records])
     logs = np.array([record.mean for record in records])
-    centred = np.log(lrs) - np.log(lrs).mean()
-    slopes = centred @ logs / (centred @ centred)
+    slopes = log_slopes(lrs, logs)
     error = jackknife_variance(slopes[1:]) ** 0.5
     return Estimate(
         slopes[:1],

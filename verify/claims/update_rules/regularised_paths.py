@@ -15,6 +15,7 @@ from verify.claims.update_rules.gradient_regularisation import FIGURE, START, TO
 from verify.claims.update_rules.modified_equation import WORLDS
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import stream, to_array
+from verify.scatter import mean_of_samples
 
 MODERATE, SMALL = 0.02, 0.004
 SPAN = 3.0
@@ -59,10 +60,8 @@ class Paths:
         picks = np.eye(len(values)).reshape(len(formulas), 3, len(values))
         shown = {"descent": moderate, "flow": flows["flow"], "modified": flows[STATED]}
         centre = torch.tensor(START, dtype=torch.float64)
-        return Measurement(
-            values.mean(1),
-            np.cov(values) / self.num_starts,
-            self.num_starts,
+        return mean_of_samples(
+            values,
             dict(zip(formulas, picks, strict=True)),
             {name: to_array(path[:, 0] + centre) for name, path in shown.items()} | {"lr": np.array(MODERATE)},
         )
