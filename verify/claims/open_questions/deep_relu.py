@@ -34,7 +34,7 @@ SWINGS = (0.3, 0.6)
 """Least turns of the slope that count as changes of convexity; the data's slopes run from -2.25 to 5.25."""
 FITTED = 0.02
 """Largest residual of a network that is counted; some trainings get stuck far above it."""
-MORE_WITHOUT_NOISE = 3
+MORE_WITHOUT_NOISE = 4
 """Without noise a quarter of the trainings or more is left out, and each is a small part of the work."""
 DRAWN = 8
 """Networks whose functions are kept for the figure."""
@@ -66,7 +66,7 @@ class Scale(NamedTuple):
 
 
 SCALES: Mapping[str, Scale] = {
-    "quick": Scale(((10, 10),), 64, 1),
+    "quick": Scale(((10, 10),), 48, 1),
     "full": Scale(((10, 10), (20, 20), (8, 8, 8)), 32, 3),
     "paper": Scale(((10, 10), (20, 20), (8, 8, 8)), 64, 10),
 }

@@ -28,7 +28,7 @@ from verify.power_law import power_law
 
 LEVEL = 5.0
 """reg is about 8.9 at the start; the slow flow takes a time of about .21 to this value."""
-HORIZON, NUM_LOOKS = 0.35, 50
+HORIZON, NUM_LOOKS = 0.3, 50
 """Length of the runs in the slow flow's time, and times at which reg is looked at."""
 SPREAD, TRAINING, TRAINING_LR = 0.1, 3000, 0.05
 """Starts are this far from theta*, in each parameter, and then trained for so many steps without noise."""
