@@ -36,7 +36,8 @@ def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:
     panels[2].set_ylim(0, 1.4 * panels[2].get_ylim()[1])  # room for the legend
     panels[2].legend(fontsize="small")
     figure.supxlabel(
-        "two hidden layers and a linear unit, full batches; left and in the middle the same starts; those that do not fit are left out",
+        "two hidden layers and a linear unit, full batches; left and in the middle the same starts; "
+        "those that do not fit are left out",
         fontsize="small",
         color="0.35",
     )
