@@ -100,6 +100,19 @@ SERIES["factorisation.descent"] = {
     )
 }
 
+SERIES["open-questions.deep-relu"] = {
+    **{name: np.array([0.0, 0.5, 1.0]) for name in ("inputs", "labels", "places")},
+    **{name: np.array([[0.0, 0.1], [0.5, 0.5], [1.0, 1.0]]) for name in ("heights before", "heights")},
+    **{name: np.array([[2.0, 4.0], [2.0, 3.0], [9.0, 8.0]]) for name in ("before", "after")},
+    "fewest": np.array(2),
+}
+for name in ("tanh", "logistic"):
+    SERIES[f"open-questions.classes.{name}"] = {
+        "num_data": np.array([1.0, 2.0]),
+        "classes": np.array([1.0, 1.5]),
+        "standard_errors": np.array([0.0, 0.1]),
+    }
+
 
 @pytest.mark.parametrize("name", figures())
 def test_every_figure_names_claims_that_exist(name):

@@ -20,7 +20,7 @@ from numerics.problem import Problem
 from numerics.trajectory import trajectory
 from numerics.update_rule import UpdateRule
 from verify import places
-from verify.claim import Context, Control, Exploration, Job, Source
+from verify.claim import STATED, Context, Control, Exploration, Job, Source
 from verify.crossing import crossing
 from verify.estimate import Estimate, Measurement
 from verify.experiment import placed, stream, to_array
@@ -28,7 +28,7 @@ from verify.power_law import power_law
 
 LEVEL = 5.0
 """reg is about 8.9 at the start; the slow flow takes a time of about .21 to this value."""
-HORIZON, NUM_LOOKS = 0.35, 50
+HORIZON, NUM_LOOKS = 0.3, 50
 """Length of the runs in the slow flow's time, and times at which reg is looked at."""
 SPREAD, TRAINING, TRAINING_LR = 0.1, 3000, 0.05
 """Starts are this far from theta*, in each parameter, and then trained for so many steps without noise."""
@@ -37,6 +37,8 @@ NUM_GROUPS = 16
 LRS = (0.02, 0.014, 0.01, 0.007)
 MORE_LRS = (0.005, 0.0035)
 """In the larger profiles."""
+NUM_WORLD_LRS = 3
+"""Learning rates in the other world, the largest."""
 NOISE_STD, MULTIPLIER = 0.5, 0.01
 PROPORTIONAL = "proportional"
 """The world in which the multiplier is proportional to the learning rate."""
@@ -51,7 +53,7 @@ class StepsToLevel:
 
     def jobs(self, world: str, context: Context) -> dict[str, Job]:
         """Return one simulation for each way and learning rate."""
-        lrs = (*LRS, *(() if context.profile == "quick" else MORE_LRS))
+        lrs = LRS[:NUM_WORLD_LRS] if world != STATED else LRS if context.profile == "quick" else (*LRS, *MORE_LRS)
         ways = {"noise": self.by_noise, "explicit": self.by_descent}
         return {f"{name}, lr {lr:g}": partial(way, world, context, lr) for name, way in ways.items() for lr in lrs}
 

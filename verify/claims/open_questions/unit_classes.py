@@ -52,7 +52,7 @@ class Scale(NamedTuple):
 
 
 SCALES: Mapping[str, Scale] = {
-    "quick": Scale(4, 12, 100.0),
+    "quick": Scale(4, 10, 100.0),
     "full": Scale(5, 16, 400.0),
     "paper": Scale(6, 16, 1600.0),
 }
