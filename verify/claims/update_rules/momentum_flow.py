@@ -75,7 +75,7 @@ def _polynomials(expr: Expr, beta: float) -> Callable[[Tensor, Tensor], list[Ten
 def heavy_ball(problem: Problem, start: Tensor, velocity: Tensor, lr: float, num_steps: int, beta: float) -> Tensor:
     """Return parameters ``[M, P]`` after full-batch steps with momentum at the effective learning rate ``lr``."""
     rule = UpdateRule(lr * (1 - beta), noise_std=0.0, momentum=beta)
-    replicas = Ensemble(problem, rule, len(start), seed=0, compiled=False)
+    replicas = Ensemble(problem, rule, len(start), seed=0)
     return replicas.advanced(State(start.T, 0, velocity.T), num_steps).theta.T
 
 
