@@ -83,6 +83,13 @@ SERIES["weight-norm.table"] = {
 for name in ("exponential", "step", "cosine", "plateau"):
     parts = {part: np.array(0.9) for part in ("leading", "no-release", "no-enhancement")}
     SERIES[f"schedule.drift.{name}"] = SERIES["lemma8.drift.tanh"] | parts | {"rates": np.array([0.05, 0.005])}
+SERIES["momentum-flow.ends"] = {
+    name: np.array([[0.3, 2.0], [0.4, 1.5]]) for name in ("descent", "flow stated", "flow plain", "flow none")
+} | {"momentum": np.array([0.5, 0.9])}
+SERIES["factorisation.sgd"] = SERIES["lemma8.drift.tanh"] | {
+    "time": np.array([0.0, 0.5]),
+    "ways": np.array([[1.6, 1.01], [1.6, 1.02], [1.6, 1.03]]),
+}
 for name in ("finite-lr.drift", "finite-lr.drift.heavy-ball", "finite-lr.drift.nesterov"):
     SERIES[name] = {
         "product": np.array([0.5, 1.0]),

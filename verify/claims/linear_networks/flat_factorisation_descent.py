@@ -32,7 +32,7 @@ COLUMNS, ROWS, INNER = 3, 2, 3
 DEPTHS = (2, 3, 4)
 SPREAD = 0.25
 """Standard deviation of the layers' entries around a unit matrix: far from flat, and well-conditioned."""
-TIMES = 2 * torch.linspace(0, 1, 29, dtype=torch.float64) ** 2
+TIMES = 1.5 * torch.linspace(0, 1, 22, dtype=torch.float64) ** 2
 """Slow times of the steps, eta^2 sigma^2 t / B: the start is the fastest."""
 NUM_SHOWN = 8
 """Single starts for the figure."""
