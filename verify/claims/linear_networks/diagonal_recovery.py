@@ -157,7 +157,7 @@ RECOVERY = Recovery(
         "full": {
             STATED: (Run("label", 1.0, 300_000),),
             "no-noise": (Run("none", 0.0, 300_000),),
-            "spherical": tuple(Run("spherical", size, 300_000) for size in (0.01, 0.1, 1.0)),
+            "spherical": tuple(Run("spherical", size, 100_000) for size in (0.01, 0.1, 1.0)),
         },
     },
     num_problems={"quick": 10, "full": 16},
@@ -165,8 +165,8 @@ RECOVERY = Recovery(
 SPHERICAL = Recovery(
     runs={
         "quick": {
-            STATED: (Run("spherical", 0.01, 60_000), Run("spherical", 0.1, 5_000)),
-            "label-noise": (Run("label", 1.0, 60_000),),
+            STATED: (Run("spherical", 0.01, 50_000), Run("spherical", 0.1, 5_000)),
+            "label-noise": (Run("label", 1.0, 30_000),),
         },
         "full": {
             STATED: (
