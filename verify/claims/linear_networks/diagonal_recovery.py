@@ -129,8 +129,7 @@ def recovery_error(measurements: Mapping[str, Measurement], formula: str) -> Est
     """Return the relative error to the formula's target; of several runs, the one that comes nearest."""
     place = TARGETS.index(formula)
     best = min(measurements.values(), key=lambda record: float(record.mean[place]))
-    series = {name: best.series[name] for name in ("steps", "errors")}
-    return _estimate([best], place, 0.0, series)
+    return _estimate([best], place, 0.0, best.series)
 
 
 LEFT = {STATED: 1.0, "recovered": 0.0, "half": 0.5}
