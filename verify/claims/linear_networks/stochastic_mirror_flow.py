@@ -207,7 +207,7 @@ CLAIMS = (
             f"{DELTAS['quick']:g}, {DELTAS['full']:g} in the full profile, {DELTAS['paper']:g} in the paper's; "
             f"eta = {LRS[0]:g} and {LRS[1]:g}",
         ),
-        items=("pillaudvivien2022: Abstract: Lasso", "pillaudvivien2022: weights"),
+        items=("pillaudvivien2022: Abstract: Lasso", "pillaudvivien2022: weights", "pillaudvivien2022: experiment"),
         margin=0.25,
         why_margin="25 %: half the penalty is off by half the way, the plain l1 norm by the whole; a finite time and "
         "the line through two learning rates leave a few per cent",
