@@ -51,7 +51,7 @@ def _summed(expr: sp.Expr) -> sp.Expr:
     Raises:
         ValueError: If another monomial occurs.
     """
-    sums = {(2, 0, 0): WEIGHT, (1, 1, 0): GRAM, (1, 0, 1): CORRELATION}
+    sums: dict[tuple[int, ...], sp.Expr] = {(2, 0, 0): WEIGHT, (1, 1, 0): GRAM, (1, 0, 1): CORRELATION}
     total = sp.Integer(0)
     for powers, coefficient in sp.Poly(expr, _X, _X_SECOND, RESIDUAL).terms():
         if powers not in sums:
@@ -68,7 +68,7 @@ def _slope(w: sp.Symbol, x: sp.Symbol) -> sp.Expr:
 @derivation("diagonal-regulariser")
 def regulariser_share() -> sp.Expr:
     """Return what one coordinate adds to reg, the mean over the data of the squared derivative of the prediction."""
-    return (_summed(_slope(FIRST, _X) ** 2) / N).subs(FIRST, sp.sqrt(PREDICTOR))
+    return cast(sp.Expr, (_summed(_slope(FIRST, _X) ** 2) / N).subs(FIRST, sp.sqrt(PREDICTOR)))
 
 
 class Moments(NamedTuple):

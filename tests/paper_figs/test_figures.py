@@ -119,6 +119,9 @@ for name in ("tanh", "logistic"):
         "classes": np.array([1.0, 1.5]),
         "standard_errors": np.array([0.0, 0.1]),
     }
+CURVES_OF_TWO = {"steps": np.array([10.0, 100.0, 1000.0]), "errors": np.array([[9.0, 3.0, 0.1], [8.0, 2.0, 0.2]])}
+SERIES["diagonal.label-noise-recovers"] = CURVES_OF_TWO | {"plain errors": np.array([[9.0, 9.0, 9.0], [8.0, 8.0, 8.0]])}
+SERIES["diagonal.spherical-noise"] = {f"spherical 0.1 {key}": values for key, values in CURVES_OF_TWO.items()}
 
 
 @pytest.mark.parametrize("name", figures())

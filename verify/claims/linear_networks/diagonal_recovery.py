@@ -129,8 +129,7 @@ def recovery_error(measurements: Mapping[str, Measurement], formula: str) -> Est
     """Return the relative error to the formula's target; of several runs, the one that comes nearest."""
     place = TARGETS.index(formula)
     best = min(measurements.values(), key=lambda record: float(record.mean[place]))
-    series = {name: best.series[name] for name in ("steps", "errors")}
-    return _estimate([best], place, 0.0, series)
+    return _estimate([best], place, 0.0, best.series)
 
 
 LEFT = {STATED: 1.0, "recovered": 0.0, "half": 0.5}
@@ -157,7 +156,7 @@ RECOVERY = Recovery(
         "full": {
             STATED: (Run("label", 1.0, 300_000),),
             "no-noise": (Run("none", 0.0, 300_000),),
-            "spherical": tuple(Run("spherical", size, 300_000) for size in (0.01, 0.1, 1.0)),
+            "spherical": tuple(Run("spherical", size, 100_000) for size in (0.01, 0.1, 1.0)),
         },
     },
     num_problems={"quick": 10, "full": 16},
@@ -165,8 +164,8 @@ RECOVERY = Recovery(
 SPHERICAL = Recovery(
     runs={
         "quick": {
-            STATED: (Run("spherical", 0.01, 60_000), Run("spherical", 0.1, 5_000)),
-            "label-noise": (Run("label", 1.0, 60_000),),
+            STATED: (Run("spherical", 0.01, 50_000), Run("spherical", 0.1, 5_000)),
+            "label-noise": (Run("label", 1.0, 30_000),),
         },
         "full": {
             STATED: (
