@@ -7,6 +7,7 @@ stored where it is summed, broadcast, or used more than once and dear. Padding a
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from numerics.lanes.selection import SELECTIONS, selection
 from numerics.lanes.statements import Statements
 from numerics.lanes.sums import PRODUCTS, product, reduced
 from numerics.lanes.value import CONSTANT, LANE, STEP, Kind, Value, filled, number
-from numerics.lanes.views import broadcast, converted, view
+from numerics.lanes.views import PARTITIONS, broadcast, converted, parts, view
 
 DEAR = 12
 """Operations from which on a result that is used twice is stored."""
@@ -62,6 +63,11 @@ def statements(graph: GraphModule, inputs: Sequence[Value | None]) -> Statements
         elif node.op == "output":
             (result,) = cast(tuple[Node], node.args) if isinstance(node.args[0], Node) else node.args[0]
             code.write(values[result], "next", LANE)
+        elif node.target is operator.getitem:
+            values[node] = values[node.args[0]][node.args[1]]
+        elif (name := _name(node)) in PARTITIONS:
+            args, shapes = map_arg(node.args, values.get), [tuple(part.shape) for part in node.meta["val"]]
+            values[node] = parts(code, name, args, shapes)
         else:
             value = _applied(code, node, map_arg(node.args, values.get))
             is_shared = len(node.users) > 1 and value.cost >= DEAR and value.level != STEP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, cast
 
 from numerics.lanes.index import Index, flat, unflat
@@ -14,6 +15,8 @@ from numerics.lanes.value import CONSTANT, LANE, STEP, Kind, Value
 
 RESHAPES = ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze")
 """Views that keep the elements' order."""
+PARTITIONS = ("split", "split_with_sizes", "unbind")
+"""Views that are several: the parts of an axis."""
 
 
 def converted(code: Statements, value: Value, kind: Kind) -> Value:
@@ -76,6 +79,19 @@ def _reshaped_factors(code: Statements, value: Value, shape: tuple[int, ...]) ->
     if not is_alike or any(factor.shape not in ((), value.shape) for factor in factors):
         return ()
     return tuple(reshaped(code, f, shape) if f.shape == value.shape else f for f in factors)
+
+
+def parts(code: Statements, name: str, args: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> list[Value]:
+    """Return the parts of known shapes into which torch's operation of a name splits an axis."""
+    value, *more = args
+    more = more if name == "unbind" else more[1:]
+    axis = int(more[0]) % len(value.shape) if more else 0
+    value = code.stored(value) if value.pieces or (value.cost and value.level != STEP) else value
+    if name == "unbind":
+        return [view(code, "select", value, (value, axis, place), shape) for place, shape in enumerate(shapes)]
+    ends = list(accumulate(shape[axis] for shape in shapes))
+    spans = zip([0, *ends[:-1]], ends, shapes, strict=True)
+    return [view(code, "slice", value, (value, axis, start, end), shape) for start, end, shape in spans]
 
 
 def view(code: Statements, name: str, value: Value, args: Sequence[Any], shape: tuple[int, ...]) -> Value:

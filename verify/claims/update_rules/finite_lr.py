@@ -221,7 +221,7 @@ CLAIMS = (
         "Nesterov momentum, beta = .5",
         RuleChoice(momentum=0.5, momentum_kind="nesterov"),
         (0.45, 0.9),
-        num_replicas=32768,
+        num_replicas=8192,
         relaxations=48.0,
         discard=24.0,
     ),
