@@ -78,7 +78,7 @@ class Clocks:
     """
 
     exponents: Mapping[str, float]
-    num_replicas: int = 32
+    num_replicas: int = 16
 
     def preflight(self) -> None:
         """Nothing can be wrong: there are no inputs."""
