@@ -133,14 +133,19 @@ class Ensemble:
         return State(theta, end, *velocities)
 
     def _kernel(self, packed: Tensor) -> Kernel | None:
-        noise, draws = self._example
+        noise, draws = self._example(len(packed))
         return lane_kernel(self.problem, self.rule.structure, packed, noise, draws)
 
+    def _example(self, num_rows: int) -> tuple[Tensor, Tensor | None]:
+        """Return one replica block's randomness, its shapes and dtypes only."""
+        if num_rows not in self._examples:
+            noise, draws = self._randomness(0, self.blocks[:1], num_rows, self.problem.inputs.device)
+            self._examples[num_rows] = noise.to("meta"), None if draws is None else draws.to("meta")
+        return self._examples[num_rows]
+
     @cached_property
-    def _example(self) -> tuple[Tensor, Tensor | None]:
-        """Shapes and dtypes of one replica block's randomness."""
-        noise, draws = self._randomness(0, self.blocks[:1], self.problem.inputs.device)
-        return noise.to("meta"), None if draws is None else draws.to("meta")
+    def _examples(self) -> dict[int, tuple[Tensor, Tensor | None]]:
+        return {}
 
     def _by_kernel(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another, the replicas shared out to torch's number of threads."""
@@ -162,10 +167,10 @@ class Ensemble:
         inputs, labels = (kernel.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
         share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
         spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
-        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks))))
+        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed))))
 
         def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
-            pairs = (self._recent(number, blocks, packed.device, end) for number in numbers)
+            pairs = (self._recent(number, blocks, packed, end) for number in numbers)
             return [(kernel.randomness(noise), kernel.randomness(d) if d is not None else None) for noise, d in pairs]
 
         def moved(
@@ -182,8 +187,8 @@ class Ensemble:
             list(moves)
         return groups.transpose(0, 1).flatten(1)[:, : packed.shape[1]]
 
-    def _blocks_per_round(self, num_blocks: int) -> int:
-        size = num_blocks * sum(tensor.nbytes for tensor in self._example if tensor is not None)
+    def _blocks_per_round(self, num_blocks: int, num_rows: int) -> int:
+        size = num_blocks * sum(tensor.nbytes for tensor in self._example(num_rows) if tensor is not None)
         return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // size))
 
     def _by_chunks(self, packed: Tensor, step: int, end: int) -> Tensor:
@@ -196,7 +201,7 @@ class Ensemble:
         for part, blocks in zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True):
             state, advance = part.contiguous(), self._step(part)
             for number, places in _step_blocks(step, end):
-                noise, draws = self._recent(number, blocks, packed.device, end)
+                noise, draws = self._recent(number, blocks, packed, end)
                 for rates, run in self._runs(number * STEPS_PER_BLOCK, places, packed):
                     numbers = Numbers(*rates)
                     for place in run:
@@ -232,9 +237,9 @@ class Ensemble:
         half = torch.randn(num_rows, self._num_drawn, generator=generator, dtype=inputs.dtype, device=inputs.device)
         return torch.cat([half, -half], dim=-1)[:, : self.block_size]
 
-    def _recent(self, number: int, blocks: range, device: torch.device, end: int) -> tuple[Tensor, Tensor | None]:
+    def _recent(self, number: int, blocks: range, packed: Tensor, end: int) -> tuple[Tensor, Tensor | None]:
         """Return `_randomness`, and keep it where the steps end within its step block: often the next begin there."""
-        key = number, blocks, device
+        key = number, blocks, len(packed), packed.device
         found = self._kept.get(key) or self._randomness(*key)
         if number == end // STEPS_PER_BLOCK and len(blocks) == len(self.blocks):
             self._kept.clear()
@@ -242,15 +247,22 @@ class Ensemble:
         return found
 
     @cached_property
-    def _kept(self) -> dict[tuple[int, range, torch.device], tuple[Tensor, Tensor | None]]:
+    def _kept(self) -> dict[tuple[int, range, int, torch.device], tuple[Tensor, Tensor | None]]:
         return {}
 
-    def _randomness(self, number: int, blocks: range, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Return noise and drawn data of one step block, the given replica blocks side by side."""
+    def _randomness(
+        self, number: int, blocks: range, num_rows: int, device: torch.device
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return noise and drawn data of one step block, the given replica blocks side by side.
+
+        ``num_rows``: of the state, parameters and with momentum velocities.
+        """
         noises, draws = [], []
         half, rule = self._num_drawn, self.rule
         batch = rule.batch_size or self.problem.num_data
         rows = batch if rule.sharing == "independent" else 1
+        if rule.noise_on == "gradient":
+            rows = num_rows // 2 if rule.momentum else num_rows
         for block in blocks:
             generator = self._generator(block, f"steps {number}", device)
             noise = rule.noise.draw(generator, (rows, half))

@@ -72,8 +72,17 @@ def _uniform(generator: Generator, shape: tuple[int, ...]) -> Tensor:
     return (uniform - 0.5) * 12**0.5
 
 
+def _one_sign(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+    one_row = (shape[0], 1, shape[2])
+    label = torch.randint(shape[1], one_row, generator=generator, device=generator.device)
+    sign = torch.randint(2, one_row, generator=generator, device=generator.device).double() * 2 - 1
+    return torch.zeros(shape, dtype=torch.float64, device=generator.device).scatter(1, label, sign * shape[1] ** 0.5)
+
+
 GAUSSIAN = continuous("gaussian", _normal)
 UNIFORM = continuous("uniform", _uniform)
+ONE_LABEL = continuous("one label", _one_sign)
+"""A sign on one random label in each step, n^.5 times it, none on the others: uncorrelated, not independent."""
 
 
 @cache

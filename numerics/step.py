@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from numerics.lanes.kernel import Kernel, NoCompilerError, kernel
-from numerics.lanes.source import UnsupportedError
+from numerics.lanes.operations import UnsupportedError
 from numerics.problem import Model, Problem
 from numerics.update_rule import Structure
 
@@ -61,7 +61,11 @@ def replica_step(model: Model, structure: Structure) -> Step:
         theta = state[: len(state) // 2] if structure.momentum_kind else state
         if drawn is not None:
             inputs, labels = inputs[drawn], labels[drawn]
-        slope = grad(batch_loss)(theta, inputs, labels + noise * numbers.noise_std)
+        noise = noise * numbers.noise_std
+        if structure.noise_on == "gradient":
+            slope = grad(batch_loss)(theta, inputs, labels) + noise
+        else:
+            slope = grad(batch_loss)(theta, inputs, labels + noise)
         if structure.has_decay:
             slope = slope + numbers.weight_decay * theta
         plain = -numbers.lr * slope
@@ -140,7 +144,9 @@ def lane_kernel(
         return find(inputs_shape, shapes, like)
 
     def by_label() -> Kernel | None:
-        return None if num_labels % lanes else find(inputs_of_lane, shapes_of_lane, like, is_spread=True)
+        if num_labels % lanes or structure.noise_on == "gradient":
+            return None
+        return find(inputs_of_lane, shapes_of_lane, like, is_spread=True)
 
     return (by_label() or by_replica()) if state.shape[1] == 1 else (by_replica() or by_label())
 

@@ -15,13 +15,17 @@ from numerics.schedule import Schedule
 
 
 class Structure(NamedTuple):
-    """The form of a step: its noise law, loss, kind of momentum, whether weights decay and noise sums to zero."""
+    """The form of a step: its noise law, loss, kind of momentum, whether weights decay and noise sums to zero.
+
+    ``noise_on``: what the noise is added to.
+    """
 
     noise: NoiseLaw
     loss: Callable[[Tensor], Tensor]
     momentum_kind: str | None
     has_decay: bool
     is_zero_sum: bool
+    noise_on: str = "labels"
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class UpdateRule:
         weight_decay: lambda >= 0: D gains -lr lambda theta.
         noise_in_time: ``white``: fresh noise in every step; ``zero-sum``, for full batches: an odd step (counted
             from 0) sees the noise of the step before it with the other sign.
+        noise_on: ``labels``; or ``gradient``: D gains -lr noise_std z, z ``[P]``, the same in all directions whatever
+            the model and the data are, and the labels are without noise.
         schedule: What multiplies the learning rate in each step; None: nothing. Not with momentum: torch.optim.SGD
             keeps a velocity without the learning rate, which differs from v here as soon as that changes.
     """
@@ -59,6 +65,7 @@ class UpdateRule:
     momentum_kind: Literal["heavy-ball", "nesterov"] = "heavy-ball"
     weight_decay: float = 0.0
     noise_in_time: Literal["white", "zero-sum"] = "white"
+    noise_on: Literal["labels", "gradient"] = "labels"
     schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
@@ -74,6 +81,10 @@ class UpdateRule:
             raise ValueError(f"noise_in_time must be 'white' or 'zero-sum', got {self.noise_in_time!r}")
         if self.noise_in_time == "zero-sum" and self.sampling != "full":
             raise ValueError(f"noise_in_time='zero-sum' goes with sampling='full' only, got {self.sampling!r}")
+        if self.noise_on not in ("labels", "gradient"):
+            raise ValueError(f"noise_on must be 'labels' or 'gradient', got {self.noise_on!r}")
+        if self.noise_on == "gradient" and self.sharing == "shared":
+            raise ValueError("sharing='shared' goes with noise_on='labels' only: the gradient's noise is one vector")
         if (self.sampling == "full") != (self.batch_size is None):
             raise ValueError(
                 f"batch_size goes with sampling='iid' or 'reshuffle' and only with them, got {self.batch_size} with "
@@ -99,4 +110,4 @@ class UpdateRule:
         """What of the rule is compiled into a kernel; its numbers are arguments."""
         kind = self.momentum_kind if self.momentum else None
         is_zero_sum = self.noise_in_time == "zero-sum"
-        return Structure(self.noise, self.loss, kind, self.weight_decay > 0, is_zero_sum)
+        return Structure(self.noise, self.loss, kind, self.weight_decay > 0, is_zero_sum, self.noise_on)

@@ -14,9 +14,10 @@ from torch import Tensor
 
 STEPS_PER_LOOK = 50
 """Steps between two looks at the curvature and the residuals."""
-STABLE, ACCURATE = 2.0, 0.25
+STABLE, ACCURATE = 2.0, 0.125
 """Longest steps in units of 1 / curvature: of the fitted part, which only decays (classical RK4 is stable up to 2.78),
-and of the part that the residuals bring, along which weights grow and decide what is conserved."""
+and of the part that the residuals bring, along which weights grow and decide what is conserved: twice this step puts
+the sparsest limits of weight normalisation, which start at about e^-9, up to 4 % off."""
 
 
 class DiagonalRegression(NamedTuple):

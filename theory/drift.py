@@ -15,7 +15,8 @@ function of Gamma, over the eigenvalues of Gamma.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -28,6 +29,14 @@ from theory.stationary_covariance import StationaryCovariance, stationary_covari
 from theory.update_expansion import increment, mean_increment, part
 
 
+class _Origins(NamedTuple):
+    """What the drift comes from: potentials, or the curl that excludes them."""
+
+    potential: Expr | None
+    spectral_potential: sp.Expr | None
+    curl: Expr | None
+
+
 @dataclass(frozen=True)
 class Drift:
     """What the engine derives for one rule in one scaling.
@@ -38,11 +47,6 @@ class Drift:
             onto the tangent space.
         drift: P_ij force_j (free index i): the mean motion per step.
         remainder: The order of what was dropped from ``drift``.
-        potential: A scalar whose negative gradient, projected, is the part of the drift without S; None if there is no
-            such part or none was found.
-        spectral_potential: F(gamma), if the part of the drift with S is -P grad tr F(Gamma); otherwise None.
-        curl: d_k force_j - d_j force_k, where no potential was found and every head can be differentiated; else None.
-        steps: The derivation, line by line.
     """
 
     rule: Rule
@@ -51,10 +55,53 @@ class Drift:
     force: Expr
     drift: Expr
     remainder: sp.Expr
-    potential: Expr | None
-    spectral_potential: sp.Expr | None
-    curl: Expr | None
-    steps: tuple[Step, ...]
+
+    @property
+    def potential(self) -> Expr | None:
+        """A scalar whose negative gradient, projected, is the part of the drift without S; None if there is none."""
+        return self._origins.potential
+
+    @property
+    def spectral_potential(self) -> sp.Expr | None:
+        """F(gamma), if the part of the drift with S is -P grad tr F(Gamma); otherwise None."""
+        return self._origins.spectral_potential
+
+    @property
+    def curl(self) -> Expr | None:
+        """d_k force_j - d_j force_k, where no potential was found and every head can be differentiated; else None."""
+        return self._origins.curl
+
+    @cached_property
+    def _origins(self) -> _Origins:
+        plain, with_s = _split(self.drift)
+        potential = _potential(plain) if plain else None
+        spectral = _spectral_potential(with_s, self.covariance) if with_s else None
+        if (plain and potential is None) or (with_s and spectral is None):
+            return _Origins(None, None, _curl(self.force))
+        return _Origins(potential, spectral, None)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The derivation, line by line."""
+        potential, spectral, curl = self._origins
+        return (
+            Step("Increment of one step, to second order in $x$, before averages:", increment(self.rule, 2)),
+            Step("Its mean over noise and batch:", mean_increment(self.rule, 2)),
+            *(
+                Step(f"Change of ${moment.name}$ in one step, to leading order; it vanishes at stationarity:", equation)
+                for moment, equation in self.covariance.equations.items()
+            ),
+            Step("Stationary covariance:", self.covariance.expression),
+            Step("Mean second-order increment with $E[x x^T] = S$:", self.force),
+            Step("Drift, projected onto the tangent space:", self.drift),
+            *([Step("A potential:", potential)] if potential else []),
+            *(
+                [Step(r"The trace of this function of $\Gamma$ is a potential:", spectral)]
+                if spectral is not None
+                else []
+            ),
+            *([Step("No potential was found; the curl of the force:", curl)] if curl else []),
+        )
 
     def latex(self) -> str:
         """Return the derivation as LaTeX paragraphs."""
@@ -77,28 +124,7 @@ def derive(rule: Rule, scaling: Scaling) -> Drift:
     order, second_order = leading(with_moments(part(mean, 2)) + part(mean, 0), scaling)
     force = simplified(_replaced(second_order, covariance.expression)) * effective_step(rule)
     drift = projected(force)
-    plain, with_s = _split(drift)
-    potential = _potential(plain) if plain else None
-    spectral = _spectral_potential(with_s, covariance) if with_s else None
-    curl = None
-    if (plain and potential is None) or (with_s and spectral is None):
-        potential, spectral, curl = None, None, _curl(force)
-    steps = (
-        Step("Increment of one step, to second order in $x$, before averages:", increment(rule, 2)),
-        Step("Its mean over noise and batch:", mean),
-        *(
-            Step(f"Change of ${moment.name}$ in one step, to leading order; it vanishes at stationarity:", equation)
-            for moment, equation in covariance.equations.items()
-        ),
-        Step("Stationary covariance:", covariance.expression),
-        Step("Mean second-order increment with $E[x x^T] = S$:", force),
-        Step("Drift, projected onto the tangent space:", drift),
-        *([Step("A potential:", potential)] if potential else []),
-        *([Step(r"The trace of this function of $\Gamma$ is a potential:", spectral)] if spectral is not None else []),
-        *([Step("No potential was found; the curl of the force:", curl)] if curl else []),
-    )
-    remainder = _remainder(rule, scaling, order)
-    return Drift(rule, scaling, covariance, force, drift, remainder, potential, spectral, curl, steps)
+    return Drift(rule, scaling, covariance, force, drift, _remainder(rule, scaling, order))
 
 
 def simplified(expr: Expr) -> Expr:

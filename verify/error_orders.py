@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ from verify.claim import Context, Job
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import stream, to_array
 from verify.lowering.modified_equation import modified_field_terms
+from verify.scatter import mean_of_samples
 
 Multipliers = tuple[float, ...]
 """What multiplies the coefficients of lr^0, lr^1, ...: (1, 1) is the derived field with two terms."""
@@ -104,12 +105,14 @@ class ErrorOrders:
         start = self.spread * torch.randn(size, self.num_parameters, generator=generator, dtype=torch.float64)
         errors = to_array(self.errors(self.worlds[world], start))
         orders = order_at_zero_lr(errors)
-        return Measurement(
-            orders.mean(1),
-            np.cov(orders) / size,
-            size,
-            series={"lr": np.array(self.lrs), "errors": np.exp(np.log(errors).mean(2))},
-        )
+        found = mean_of_samples(orders)
+        series = {
+            "lr": np.array(self.lrs),
+            "errors": np.exp(np.log(errors).mean(2)),
+            "order": found.mean,
+            "order_standard_error": np.sqrt(np.diag(found.covariance)),
+        }
+        return replace(found, series=series)
 
     def errors(self, steps: Steps, start: Tensor) -> Tensor:
         """Return |theta_n - flow| for starts ``[M, P]``: ``[lrs, fields, M]``."""

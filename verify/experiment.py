@@ -106,3 +106,8 @@ def placed(place: Place, device: str) -> tuple[Problem, Tensor]:
 def to_array(tensor: Tensor) -> Array:
     """Return a tensor as a float64 array."""
     return tensor.detach().to("cpu", torch.float64).numpy()
+
+
+def half_means(values: Tensor) -> Array:
+    """Return the means over replicas r and r + R/2, ``[..., R] -> [..., R/2]``: alike but for the noise's sign."""
+    return to_array(values.unflatten(-1, (2, -1)).mean(-2))

@@ -61,3 +61,10 @@ def power_law(lrs: Array, sizes: Array, standard_errors: Array) -> PowerLaw:
     """
     line = fit(np.log(lrs), np.log(sizes), standard_errors / sizes, degree=1)
     return PowerLaw(float(line.coefficients[1]), float(line.standard_errors[1]), line.p_value)
+
+
+def log_slopes(lrs: Array, log_sizes: Array) -> Array:
+    """Return the power of each of several sizes, ``[lrs, K] -> [K]``, by unweighted lines against ln lr."""
+    logs = np.log(lrs)
+    weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
+    return weights @ log_sizes

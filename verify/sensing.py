@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from numerics.matrix_sensing import Planted, planted
 from numerics.packed_sensing import PackedSensing
 from numerics.update_rule import UpdateRule
 from verify.claim import Context
-from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import stream
 
 
@@ -125,23 +124,3 @@ def times(num_steps: int) -> list[int]:
     """Return steps from 0 on, evenly spaced on a logarithmic axis; the last `NUM_LOOKS_AT_END` over the last tenth."""
     before = {round(t) for t in np.geomspace(4, 0.9 * num_steps, 70)}
     return [0, *sorted(before), *(round(t) for t in np.linspace(0.9 * num_steps, num_steps, NUM_LOOKS_AT_END + 1)[1:])]
-
-
-def of_problems(values: Array, series: Mapping[str, Array] | None = None) -> Measurement:
-    """Return the values ``[R, K]`` of R independent problems, flattened; how they scatter is their standard error."""
-    flat = values.reshape(-1)
-    return Measurement(flat, np.zeros((len(flat), len(flat))), len(values), series=series or {})
-
-
-def values_by_problem(records: Sequence[Measurement], num_values: int) -> Array:
-    """Return the values of all problems of several jobs, ``[problems, num_values]``."""
-    return np.concatenate([record.mean.reshape(-1, num_values) for record in records])
-
-
-def over_problems(
-    values: Array, targets: Array, num_samples: int, note: str = "", series: Mapping[str, Array] | None = None
-) -> Estimate:
-    """Return the means over problems of values ``[problems, K]``, with the error that their scatter gives."""
-    count = len(values)
-    errors = values.std(0, ddof=1) / count**0.5
-    return Estimate(values.mean(0), errors, targets, num_samples, count - 1, note=note, series=series or {})

@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from numerics.label_noise import STEPS_PER_BLOCK
-from numerics.lanes.source import CONSTANT, LANE, STEP, Source, UnsupportedError, Value, array
+from numerics.lanes.operations import UnsupportedError
+from numerics.lanes.source import statements
+from numerics.lanes.value import CONSTANT, LANE, STEP, Value, array
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w")
 MOST_BYTES = 2 * 1024 * 1024
@@ -182,7 +184,7 @@ def kernel(step: Callable[..., Tensor], examples: Sequence[Any], *, is_spread: b
             return array(name, shape, "real", LANE, "load({name} + ({at}) * LANES)")
         return array(name, shape, "real", CONSTANT)
 
-    source = Source(
+    code = statements(
         graph,
         (
             array("theta", state.shape, "real", STEP if is_spread else LANE),
@@ -198,16 +200,16 @@ def kernel(step: Callable[..., Tensor], examples: Sequence[Any], *, is_spread: b
     )
     rows = len(state)
     lanes = 64 // state.element_size()
-    if (size := lanes * (source.bytes_per_lane + 16 * rows)) > MOST_BYTES:
+    if (size := lanes * (code.bytes_per_lane + 16 * rows)) > MOST_BYTES:
         raise UnsupportedError(f"a group of replicas takes {size:,} bytes")
     states = REPLICA_IN_ALL_LANES if is_spread else REPLICA_IN_EACH_LANE
     states = {name: text.format(rows=rows) for name, text in states.items()}
     loop = {"noise": noise, "steps_per_block": STEPS_PER_BLOCK}
-    code = SOURCE.format(**loop, prologue=_lines(source.prologue), body=_lines(source.body), **states)
-    text = f"#define REAL {C_TYPES[state.dtype]}\n{LANE_MATH.read_text()}{code}"
+    steps = SOURCE.format(**loop, prologue=_lines(code.prologue), body=_lines(code.body), **states)
+    text = f"#define REAL {C_TYPES[state.dtype]}\n{LANE_MATH.read_text()}{steps}"
     function = ctypes.CDLL(str(compiled_library(text))).steps
     function.restype, function.argtypes = None, [*[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 5]
-    return Kernel(function, lanes, tuple(c.contiguous() for c in source.constants), is_spread)
+    return Kernel(function, lanes, tuple(c.contiguous() for c in code.constants), is_spread)
 
 
 def _lines(statements: Sequence[object]) -> str:

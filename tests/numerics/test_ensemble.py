@@ -95,6 +95,17 @@ def test_noise_is_added_to_the_label(sampling):
     torch.testing.assert_close(moved, torch.tensor([[0.1, 0.1, -0.1, -0.1]], dtype=torch.float64))
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_noise_on_the_gradient_is_a_vector_of_parameters_and_leaves_the_labels_alone(momentum):
+    always = continuous("rows", lambda _, shape: torch.arange(shape[1]).double()[:, None].expand(shape))
+    rule = UpdateRule(0.1, 0.5, noise=always, noise_on="gradient", momentum=momentum)
+    problem, theta = tanh_place()
+    moved = eager(problem, rule, 2, 0).advanced(State(theta[:, None].repeat(1, 2), 0), 1).theta - theta[:, None]
+    # At zero training error D = -lr std z, z_j = j, and its opposite in the mirrored half
+    expected = -0.1 * 0.5 * torch.arange(len(theta)).double()
+    torch.testing.assert_close(moved, torch.stack([expected, -expected], dim=1), rtol=0, atol=1e-15)
+
+
 def test_every_step_block_has_noise_and_draws_of_its_own():
     ensemble = eager(tanh_place().problem, RULES["pairs"], REPLICAS_PER_BLOCK, 3)
     blocks = [heard(ensemble, step) for step in (0, STEPS_PER_BLOCK, 2 * STEPS_PER_BLOCK)]

@@ -1,11 +1,19 @@
 import pytest
 import torch
 
-from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous, two_point
+from numerics.label_noise import (
+    GAUSSIAN,
+    ONE_LABEL,
+    RADEMACHER,
+    STEPS_PER_BLOCK,
+    UNIFORM,
+    continuous,
+    two_point,
+)
 
-LAWS = [RADEMACHER, GAUSSIAN, UNIFORM]
+LAWS = [RADEMACHER, GAUSSIAN, UNIFORM, ONE_LABEL]
 TYPED = [*LAWS, two_point(0.1)]
-FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5}
+FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5, "one label": 3.0}
 SHAPE = (3, 500)
 
 
@@ -50,6 +58,15 @@ def test_sign_at_a_step_is_that_bit_of_the_word():
     for step in range(STEPS_PER_BLOCK):
         expected = [2.0 * (word >> step & 1) - 1 for word in words.tolist()]
         assert RADEMACHER.at(words, torch.tensor(step), torch.float64).tolist() == expected
+
+
+def test_one_label_at_a_time_has_noise_and_no_two_are_correlated():
+    z = sampled(ONE_LABEL)
+    assert torch.equal((z != 0).sum(1), torch.ones(STEPS_PER_BLOCK, SHAPE[1], dtype=torch.int64))
+    torch.testing.assert_close(z.square().sum(1), torch.full_like(z[:, 0], SHAPE[0]))
+    samples = z.transpose(0, 1).flatten(1)
+    covariance = samples @ samples.T / samples.shape[1]
+    assert float((covariance - torch.eye(3, dtype=torch.float64)).abs().max()) < 5 * (2 / samples.shape[1]) ** 0.5
 
 
 def test_words_use_all_their_bits():

@@ -52,7 +52,7 @@ def test_the_limit_fits_and_keeps_what_is_conserved(flow):
     else:
         before, after = (radius * direction).log(), weights.log()
     kernel = torch.linalg.svd(problem.matrix)[2][:, 4:]
-    assert ((after - before) @ kernel.mT).abs().max() < 2e-4
+    assert ((after - before) @ kernel.mT).abs().max() < 1e-5  # twice the step leaves 2.5e-5 and more
 
 
 def test_a_flow_that_is_not_given_enough_steps_is_an_error():

@@ -67,11 +67,61 @@ SERIES["igr.paths"] = {
     for name, end in (("descent", [0.3, 2.0]), ("flow", [0.2, 2.1]), ("modified", [0.25, 2]))
 } | {"lr": np.array(0.02)}
 SERIES["igr.fixed-time"] = {"lr": np.array([0.002, 0.001]), "errors": np.array([[8.0, 4.0, 2.0], [1.0, 1.0, 1.0]])}
+for claim, num_fields in {
+    "shuffling.fixed-time": 2,
+    "replacement.fixed-time": 3,
+    "momentum-flow.fixed-time": 5,
+    "momentum-flow.rest": 3,
+}.items():
+    errors, order = np.array([[8.0, 4.0, 2.0, 4.0, 2.0], [1.0] * 5])[:, :num_fields], np.ones(num_fields)
+    SERIES[claim] = {"lr": np.array([0.002, 0.001]), "errors": errors, "order": order}
 SERIES["weight-norm.table"] = {
     f"{flow} {key}": np.array([1.0, 5.0, 40.0])
     for flow in ("kappa 1", "kappa 0.05", "plain")
     for key in ("scale", "norm", "standard_error", "predicted")
 } | {"plain smallest": np.array(10.0)}
+for name in ("exponential", "step", "cosine", "plateau"):
+    parts = {part: np.array(0.9) for part in ("leading", "no-release", "no-enhancement")}
+    SERIES[f"schedule.drift.{name}"] = SERIES["lemma8.drift.tanh"] | parts | {"rates": np.array([0.05, 0.005])}
+SERIES["momentum-flow.ends"] = {
+    name: np.array([[0.3, 2.0], [0.4, 1.5]]) for name in ("descent", "flow stated", "flow plain", "flow none")
+} | {"momentum": np.array([0.5, 0.9])}
+SERIES["factorisation.sgd"] = SERIES["lemma8.drift.tanh"] | {
+    "time": np.array([0.0, 0.5]),
+    "ways": np.array([[1.6, 1.01], [1.6, 1.02], [1.6, 1.03]]),
+}
+for name in ("finite-lr.drift", "finite-lr.drift.heavy-ball", "finite-lr.drift.nesterov"):
+    SERIES[name] = {
+        "product": np.array([0.5, 1.0]),
+        "ratio": np.array([1.0, 0.999]),
+        "standard_error": np.full(2, 0.001),
+        "leading": np.array([0.8, 0.5]),
+    }
+SERIES["factorisation.descent"] = {
+    f"depth {depth} {key}": values
+    for depth in (2, 3, 4)
+    for key, values in (
+        ("time", np.array([0.0, 0.5, 1.0])),
+        ("single", np.array([[0.3, 0.2], [0.1, 0.1], [0.01, 0.02]])),
+        ("mean", np.array([0.25, 0.1, 0.015])),
+    )
+}
+
+SERIES["open-questions.deep-relu"] = {
+    **{name: np.array([0.0, 0.5, 1.0]) for name in ("inputs", "labels", "places")},
+    **{name: np.array([[0.0, 0.1], [0.5, 0.5], [1.0, 1.0]]) for name in ("heights before", "heights")},
+    **{name: np.array([[2.0, 4.0], [2.0, 3.0], [9.0, 8.0]]) for name in ("before", "after")},
+    "fewest": np.array(2),
+}
+for name in ("tanh", "logistic"):
+    SERIES[f"open-questions.classes.{name}"] = {
+        "num_data": np.array([1.0, 2.0]),
+        "classes": np.array([1.0, 1.5]),
+        "standard_errors": np.array([0.0, 0.1]),
+    }
+CURVES_OF_TWO = {"steps": np.array([10.0, 100.0, 1000.0]), "errors": np.array([[9.0, 3.0, 0.1], [8.0, 2.0, 0.2]])}
+SERIES["diagonal.label-noise-recovers"] = CURVES_OF_TWO | {"plain errors": np.array([[9.0, 9.0, 9.0], [8.0, 8.0, 8.0]])}
+SERIES["diagonal.spherical-noise"] = {f"spherical 0.1 {key}": values for key, values in CURVES_OF_TWO.items()}
 
 
 @pytest.mark.parametrize("name", figures())

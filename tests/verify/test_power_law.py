@@ -7,7 +7,7 @@ from tests.models import tanh_place
 from verify.claim import STATED, Context
 from verify.experiment import World
 from verify.lowering.rule import RuleChoice
-from verify.power_law import LadderExperiment, power_law
+from verify.power_law import LadderExperiment, log_slopes, power_law
 
 LRS = np.array([0.01, 0.005, 0.0025, 0.001])
 CHOICE = RuleChoice(noise_std=0.5)
@@ -71,3 +71,9 @@ def test_the_second_round_has_replicas_of_its_own():
     problem = tanh_place().problem
     first, second = (LADDER.replicas(problem, 0.01, Context("full", round=r), STATED).blocks for r in (0, 1))
     assert not set(first) & set(second)
+
+
+def test_slopes_of_logarithms_are_least_squares_lines_of_each_size():
+    powers, noise = np.array([-2.0, 0.5]), np.random.default_rng(0).standard_normal((4, 2))
+    assert log_slopes(LRS, np.log(LRS[:, None] ** powers * [3.0, 7.0])) == pytest.approx(powers, abs=1e-12)
+    assert log_slopes(LRS, noise) == pytest.approx(np.polyfit(np.log(LRS), noise, 1)[0], abs=1e-12)

@@ -2,27 +2,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 
 from numerics.packed_sensing import PackedSensing
 from numerics.update_rule import UpdateRule
 from verify.claim import Context
-from verify.sensing import (
-    NUM_LOOKS_AT_END,
-    SIZES,
-    gaussian,
-    identity,
-    of_problems,
-    over_problems,
-    random_problems,
-    root,
-    runs,
-    spectrum,
-    times,
-    values_by_problem,
-)
+from verify.sensing import NUM_LOOKS_AT_END, SIZES, gaussian, identity, random_problems, root, runs, spectrum, times
 
 RULE = UpdateRule(0.01, 0.5)
 
@@ -76,17 +62,6 @@ def test_times_increase_to_the_end_with_the_last_ones_over_the_last_tenth(num_st
     assert found[-1] == num_steps
     assert all(a < b for a, b in pairwise(found))
     assert sum(t > 0.9 * num_steps for t in found) == NUM_LOOKS_AT_END
-
-
-def test_means_over_problems_of_several_jobs_have_the_error_of_their_scatter():
-    values = np.arange(12.0).reshape(6, 2) ** 2
-    records = [of_problems(values[:2]), of_problems(values[2:])]
-    together = values_by_problem(records, 2)
-    np.testing.assert_array_equal(together, values)
-    found = over_problems(together, np.zeros(2), 6)
-    np.testing.assert_allclose(found.values, values.mean(0))
-    np.testing.assert_allclose(found.standard_errors, np.sqrt(np.cov(values.T).diagonal() / 6))
-    assert found.degrees_of_freedom == 5
 
 
 def test_the_paper_profile_has_the_papers_sizes():

@@ -37,7 +37,7 @@ class Ours(Peer):
 
     def randomness(self) -> tuple[Words, Words | None]:
         """Return the randomness of its first block of steps, to be given to the others."""
-        words, draws = self.ensemble._randomness(0, self.ensemble.blocks, torch.device("cpu"))
+        words, draws = self.ensemble._randomness(0, self.ensemble.blocks, 0, torch.device("cpu"))
         return words.numpy(), None if draws is None else draws.numpy()
 
 

@@ -11,7 +11,7 @@ from numerics.ensemble import Ensemble, State
 from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, two_point
 from numerics.lanes import kernel as kernel_module
 from numerics.lanes.kernel import kernel
-from numerics.lanes.source import UnsupportedError
+from numerics.lanes.operations import UnsupportedError
 from numerics.models import matrix_sensing, partly_trained, quadratic_network, relu_network, tanh_network
 from numerics.problem import Model, Problem
 from numerics.step import lane_kernel
@@ -48,6 +48,9 @@ MODELS: dict[str, Model] = {
     "concatenation": lambda t, x: (torch.cat([t[:3], x]) ** 2 * t[6:12]).sum() / 4,
     "equal summands": lambda t, x: (t[0] * (t[1:4] * x)).sum() + (t[0] * (t[1:4] * x)).sum(),
     "products of products": lambda t, x: t[0] * (t[1] * ((t[2:5] * x) * (t[5] * t[6:9]))).sum() * t[9] * 50,
+    "parts": lambda t, x: sum((p.tanh() * x[k]).sum() for k, p in enumerate(t[:12].split([3, 4, 5]))) / 4,
+    "parts of sums": lambda t, x: torch.stack([p.sum() for p in (t[:4] * x[0]).chunk(2)]).square().sum(),
+    "rows apart": lambda t, x: (lambda a, b, c: (a * b * x).sum() + c.sum())(*t[:9].reshape(3, 3).unbind(1)),
     "columns side by side": lambda t, x: (torch.cat([t[:6].reshape(3, 2), x[:, None]], dim=1) ** 2).sum() / 4,
     "maximum": lambda t, x: torch.maximum(t[:3] * x, t[3:6]).sum() + torch.minimum(t[6:9] * x, t[9:12]).sum(),
     "clamp": lambda t, x: torch.clamp(t[:3] * x, -0.1, 0.2).sum(),
@@ -74,6 +77,7 @@ RULES = {
     "gaussian": UpdateRule(0.01, 0.5, noise=GAUSSIAN),
     "two points": UpdateRule(0.01, 0.5, noise=two_point(0.2)),
     "zero-sum": UpdateRule(0.01, 0.5, noise_in_time="zero-sum"),
+    "gradient noise": UpdateRule(0.01, 0.5, noise=GAUSSIAN, noise_on="gradient"),
     "heavy ball": UpdateRule(0.01, 0.5, momentum=0.5),
     "nesterov, decay": UpdateRule(0.01, 0.5, momentum=0.5, momentum_kind="nesterov", weight_decay=0.1),
     "another loss": UpdateRule(0.01, 0.5, loss=lambda r: r**2 + r**4 / 10),
@@ -88,7 +92,7 @@ def problem_of(model: Model, shape: tuple[int, ...] = (3,), num_data: int = N) -
 def compare(problem: Problem, rule: UpdateRule, rows: int, num_replicas: int = 12, *, is_spread: bool = False) -> None:
     state = State(0.4 * normal(35, rows, num_replicas), 3)
     ensemble = Ensemble(problem, rule, num_replicas, 1)
-    noise, draws = ensemble._randomness(0, ensemble.blocks, torch.device("cpu"))
+    noise, draws = ensemble._randomness(0, ensemble.blocks, rows, torch.device("cpu"))
     packed = state.theta.repeat(2 if rule.momentum else 1, 1)
     found = lane_kernel(problem, rule.structure, packed, noise, draws)
     assert found is not None
@@ -113,6 +117,10 @@ def test_a_kernel_takes_the_steps_of_a_built_in_model(model, rows, shape):
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_kernel_takes_the_steps_of_the_rule(rule):
     compare(problem_of(MODELS["tanh"]), rule, P)
+
+
+def test_a_single_replica_with_noise_on_the_gradient_does_not_spread_its_labels():
+    compare(problem_of(MODELS["tanh"], num_data=8), RULES["gradient noise"], P, 1)
 
 
 @pytest.mark.parametrize("num_replicas", [2, 6, 8, 10, 256, 512])

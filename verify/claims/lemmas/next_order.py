@@ -112,7 +112,7 @@ CLAIMS = (
         statement=STATEMENT,
         source=SOURCE,
         hypotheses=(*HYPOTHESES, "signs of standard deviation 1/2: all but .3 % of D_3 is there for weak noise too"),
-        experiment=OneStep(place=places.tanh, choice=QUARTER, lrs=LRS, num_replicas=1024),
+        experiment=OneStep(place=places.tanh, choice=QUARTER, lrs=LRS, num_replicas=512),
         estimate=at_zero_lr,
     ),
     Exploration(
@@ -125,7 +125,7 @@ CLAIMS = (
             place=places.small_tanh,
             choice=ONE,
             lrs=LRS,
-            num_replicas=8192,
+            num_replicas=4096,
             worlds={"quiet-past": World(replace(ONE, noise_std=0.1))},
         ),
         estimate=at_zero_lr,

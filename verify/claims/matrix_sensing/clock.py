@@ -16,7 +16,9 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
 from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
-from verify.sensing import identity, of_problems, over_problems, random_problems, runs
+from verify.power_law import log_slopes
+from verify.scatter import of_samples, over_samples
+from verify.sensing import identity, random_problems, runs
 
 DIMENSION, RANK, NUM_DATA = 20, 2, 100
 NOISE_STD = 2.0
@@ -72,7 +74,7 @@ class Clock:
                 raise ArithmeticError(f"eta rho / B = {batch_noise:.3f} after {state.step} steps, or no recovery")
             state = ensemble.advanced(state, every)
             errors.append(to_array(ensemble.errors(state.theta)[1]))
-        return of_problems(np.log(every * crossing(np.log(np.array(errors) / (LEVEL * errors[0])))))
+        return of_samples(np.log(every * crossing(np.log(np.array(errors) / (LEVEL * errors[0])))))
 
 
 def with_plateau(problems: list[Planted], context: Context) -> list[Planted]:
@@ -84,11 +86,10 @@ def with_plateau(problems: list[Planted], context: Context) -> list[Planted]:
 
 def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return the slope of log time against log learning rate, the mean over problems of each one's own."""
-    logs = np.log([float(name.removeprefix("lr ")) for name in measurements])
-    weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
-    slopes = weights @ np.stack([record.mean for record in measurements.values()])
+    lrs = np.array([float(name.removeprefix("lr ")) for name in measurements])
+    slopes = log_slopes(lrs, np.stack([record.mean for record in measurements.values()]))
     num_samples = min(record.num_samples for record in measurements.values())
-    return over_problems(slopes[:, None], np.array([targets[formula]]), num_samples)
+    return over_samples(slopes[:, None], np.array([targets[formula]]), num_samples)
 
 
 CLAIMS = (

@@ -23,6 +23,7 @@ from theory.rule import N
 from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
+from verify.scatter import mean_of_samples
 
 D = ROWS.symbol
 X: Expr = U("i", "m") * U("j", "m")
@@ -112,7 +113,7 @@ class SquaredGradients:
         squares = to_array(torch.cat(parts))
         # Centred at the sample mean the squared deviations are biased by 1/size, far below the margin.
         influence = np.stack([squares, (squares - squares.mean()) ** 2])
-        return Measurement(influence.mean(1), np.cov(influence) / size, size, predictions())
+        return mean_of_samples(influence, predictions())
 
 
 def predictions() -> dict[str, np.ndarray]:

@@ -22,6 +22,7 @@ from numerics.trajectory import trajectory
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import to_array
+from verify.scatter import by_sample, of_samples, over_samples
 from verify.sensing import (
     NUM_LOOKS_AT_END,
     SIZES,
@@ -29,13 +30,10 @@ from verify.sensing import (
     Size,
     gaussian,
     identity,
-    of_problems,
-    over_problems,
     random_problems,
     runs,
     spectrum,
     times,
-    values_by_problem,
 )
 
 STARTS = ("identity", "gaussian")
@@ -102,19 +100,19 @@ class Plateau:
         if not has_converged.any(0).all():
             raise ArithmeticError(f"training did not converge within {size.num_quiet} steps from every start")
         when = has_converged.argmax(0)
-        return of_problems(found[-1, TEST] / found[when, TEST, np.arange(found.shape[2])])
+        return of_samples(found[-1, TEST] / found[when, TEST, np.arange(found.shape[2])])
 
 
 def by_start(measurements: Mapping[str, Measurement], num_values: int) -> Array:
     """Return the values of all problems, those of either start side by side, ``[problems, 2 num_values]``."""
     records = [[m for name, m in measurements.items() if name.startswith(start)] for start in STARTS]
-    return np.concatenate([values_by_problem(part, num_values) for part in records], axis=1)
+    return np.concatenate([by_sample(part, num_values) for part in records], axis=1)
 
 
 def plateau_ratios(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return the ratio from U_0 = I and from Gaussian U_0."""
     num_samples = sum(record.num_samples for record in measurements.values())
-    return over_problems(by_start(measurements, 1), np.full(2, targets[formula]), num_samples)
+    return over_samples(by_start(measurements, 1), np.full(2, targets[formula]), num_samples)
 
 
 @dataclass(frozen=True)
@@ -162,7 +160,7 @@ class Recovery:
             f"{start} quiet time": np.array(times(size.num_quiet)),
             f"{start} quiet": without.mean(2),
         }
-        return of_problems(np.stack([remaining[0], end[TRAINING] / (2 * floor), *remaining[1:]], 1), series)
+        return of_samples(np.stack([remaining[0], end[TRAINING] / (2 * floor), *remaining[1:]], 1), series)
 
 
 def fractions(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
@@ -175,7 +173,7 @@ def fractions(measurements: Mapping[str, Measurement], formula: str) -> Estimate
     found = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, values.mean(0), strict=False))
     series = {key: numbers for start in STARTS for key, numbers in measurements[f"{start} 0"].series.items()}
     num_samples = sum(record.num_samples for record in measurements.values())
-    return over_problems(values, target, num_samples, f"fractions of their bounds from U_0 = I: {found}", series)
+    return over_samples(values, target, num_samples, f"fractions of their bounds from U_0 = I: {found}", series)
 
 
 CHOICES: Mapping[str, tuple[float, float]] = {
@@ -216,7 +214,7 @@ class Choices:
         noisy = path(replace(size, rule=rule), problems, theta, context, name, num_steps)
         without = path(quiet(size), problems, theta, context, name, size.num_quiet)
         end = noisy[-NUM_LOOKS_AT_END:, TEST].mean(0)
-        return of_problems(end / (SHARE * without[-1, TEST]))
+        return of_samples(end / (SHARE * without[-1, TEST]))
 
 
 def choice_fractions(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
@@ -224,7 +222,7 @@ def choice_fractions(targets: Mapping[str, float], measurements: Mapping[str, Me
     values = np.stack([measurements[choice].mean for choice in CHOICES], 1)
     note = ", ".join(f"{choice} {value:.3f}" for choice, value in zip(CHOICES, values.mean(0), strict=True))
     num_samples = sum(record.num_samples for record in measurements.values())
-    return over_problems(values, np.full(len(CHOICES), targets[formula]), num_samples, note)
+    return over_samples(values, np.full(len(CHOICES), targets[formula]), num_samples, note)
 
 
 SOURCE = Source("blanc2020", "Figure 1")

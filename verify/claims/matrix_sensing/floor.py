@@ -23,16 +23,8 @@ from verify.decision import Verdict
 from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
 from verify.fit import fit
-from verify.sensing import (
-    gaussian,
-    of_problems,
-    over_problems,
-    random_problems,
-    root,
-    runs,
-    spectrum,
-    values_by_problem,
-)
+from verify.scatter import by_sample, of_samples, over_samples
+from verify.sensing import gaussian, random_problems, root, runs, spectrum
 
 DIMENSION, RANK, NUM_DATA, BATCH = 20, 2, 200, 50
 RULE = UpdateRule(0.03, 1.0, "iid", BATCH, GAUSSIAN)
@@ -76,19 +68,19 @@ class Floor:
         for _ in range(num_looks):
             state = ensemble.advanced(state, round(2 / lr))
             total += ensemble.errors(state.theta)
-        return of_problems(to_array((total / num_looks / floors).T))
+        return of_samples(to_array((total / num_looks / floors).T))
 
 
 def ratios(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return the ratios at the one learning rate."""
     (record,) = measurements.values()
-    return over_problems(values_by_problem([record], 2), np.full(2, targets[formula]), record.num_samples)
+    return over_samples(by_sample([record], 2), np.full(2, targets[formula]), record.num_samples)
 
 
 def ratios_at_zero_lr(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return the ratios extrapolated to learning rate 0 by a line each."""
     lrs = np.array([float(name.removeprefix("lr ")) for name in measurements])
-    at = [over_problems(values_by_problem([m], 2), np.ones(2), m.num_samples) for m in measurements.values()]
+    at = [over_samples(by_sample([m], 2), np.ones(2), m.num_samples) for m in measurements.values()]
     fits = [
         fit(lrs, np.array([e.values[k] for e in at]), np.array([e.standard_errors[k] for e in at]), degree=1)
         for k in range(2)
@@ -141,7 +133,7 @@ class Tail:
         for _ in range(30):
             state = ensemble.advanced(state, round(0.55 / 30 * num_steps))
             looks.append(spectrum(ensemble, self.rank, state.theta).tail)
-        return of_problems(np.log(to_array(torch.stack(looks).mean(0))))
+        return of_samples(np.log(to_array(torch.stack(looks).mean(0))))
 
 
 OWN = Source("implicit-reg", "derived here")

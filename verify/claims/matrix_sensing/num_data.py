@@ -23,7 +23,8 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
 from verify.estimate import Estimate, Measurement
 from verify.experiment import to_array
-from verify.sensing import identity, of_problems, over_problems, random_problems, runs
+from verify.scatter import of_samples, over_samples
+from verify.sensing import identity, random_problems, runs
 
 LEVEL = 0.1
 """The plateau is gone where the test error ends below this fraction of its start."""
@@ -71,7 +72,7 @@ class Determined:
         end = ensemble.advanced(start, num_steps)
         first, last = (to_array(ensemble.errors(state.theta)[1]) for state in (start, end))
         in_units = {name: np.array(value / stated[STATED]) for name, value in stated.items()}
-        return replace(of_problems(np.log(last / first)), predictions=in_units)
+        return replace(of_samples(np.log(last / first)), predictions=in_units)
 
 
 def first_measurements(sensing: Planted, num_data: int) -> Planted:
@@ -93,7 +94,7 @@ def threshold(measurements: Mapping[str, Measurement], formula: str) -> Estimate
         "ratio": np.exp(np.stack([record.mean for record in records]).mean(1)),
         "unknowns": records[0].predictions["unknowns"],
     }
-    return over_problems(ratios, np.ones(1), sum(record.num_samples for record in records), series=series)
+    return over_samples(ratios, np.ones(1), sum(record.num_samples for record in records), series=series)
 
 
 CLAIMS = (

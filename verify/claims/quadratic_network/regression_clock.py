@@ -22,7 +22,9 @@ from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
 from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import stream, to_array
+from verify.experiment import half_means, stream
+from verify.power_law import log_slopes
+from verify.scatter import over_samples
 
 DIMENSION, WIDTH, NUM_DATA = 8, 16, 20
 LRS = (0.004, 0.002, 0.001)
@@ -66,14 +68,9 @@ def regularisers(theta: Tensor) -> Tensor:
     return gradients.square().sum(-1).mean(-1)
 
 
-def pairs(values: Tensor) -> Array:
-    """Return the means over the two replicas of each start, ``[R / 2]``."""
-    return to_array(values.unflatten(-1, (2, -1)).mean(-2))
-
-
 @dataclass(frozen=True)
 class Clocks:
-    """The logarithms of the two times, at several learning rates, from the same starts.
+    """The logarithms of the times at which two means over the starts reach their levels; the same starts at each lr.
 
     Attributes:
         exponents: By world, the power of the learning rate to which the noise's variance is proportional.
@@ -81,7 +78,7 @@ class Clocks:
     """
 
     exponents: Mapping[str, float]
-    num_replicas: int = 32
+    num_replicas: int = 16
 
     def preflight(self) -> None:
         """Nothing can be wrong: there are no inputs."""
@@ -92,7 +89,7 @@ class Clocks:
         return {f"lr {lr:g}": partial(self.measure, world, context, lr) for lr in lrs}
 
     def measure(self, world: str, context: Context, lr: float) -> Measurement:
-        """Return the logarithms for each start: the regulariser's, then the fit's, ``[2 pairs]``.
+        """Return the logarithms, a pseudo-value for each start: the regulariser's, then the fit's, ``[2 pairs]``.
 
         Raises:
             ArithmeticError: If a level is not reached.
@@ -105,41 +102,48 @@ class Clocks:
             problem(), UpdateRule(lr, noise_std), size, stream(context.seed, f"{world} {context.round}", lr)
         )
 
-        every, state, errors = round(FIT_INTERVAL / lr), start, [pairs(losses(start.theta))]
-        for _ in range(round(TRAINED / FIT_INTERVAL)):
+        every, state, errors = round(FIT_INTERVAL / lr), start, [without_each(losses(start.theta)) / FITTED]
+        while len(errors) * FIT_INTERVAL < TRAINED and not (errors[-1] < 1).all():
             state = quiet.advanced(state, every)
-            errors.append(pairs(losses(state.theta)))
-        fit = every * crossing(np.log(np.array(errors) / FITTED))
+            errors.append(without_each(losses(state.theta)) / FITTED)
+        fit = every * crossing(np.log(errors))
 
-        level = LOWERED * pairs(regularisers(state.theta))
-        every, state, regs = round(REG_INTERVAL / (lr * noise_std) ** 2), start, []
-        for _ in range(round(PATIENCE / REG_INTERVAL)):
+        level = regularisers(state.theta)
+        every, state, regs = round(REG_INTERVAL / (lr * noise_std) ** 2), start, [np.full(size // 2 + 1, 1 / LOWERED)]
+        while len(regs) * REG_INTERVAL < PATIENCE and not (regs[-1] < 1).all():
             state = noisy.advanced(state, every)
-            regs.append(pairs(regularisers(state.theta)))
-            if (np.array(regs) < level).any(0).all():
-                break
-        lowered = every * (1 + crossing(np.log(np.array(regs) / level)))
-        logs = np.log([*lowered, *fit])
+            regs.append(without_each(regularisers(state.theta) / level) / LOWERED)
+        lowered = every * crossing(np.log(regs))
+        logs = np.concatenate([pseudo_values(np.log(times)) for times in (lowered, fit)])
         return Measurement(logs, np.zeros((len(logs), len(logs))), size // 2)
+
+
+def without_each(values: Tensor) -> Array:
+    """Return the mean over all starts, then those without one of them, ``[1 + R / 2]``; of values ``[R]``."""
+    pairs = half_means(values)
+    return np.array([pairs.mean(), *(pairs.sum() - pairs) / (len(pairs) - 1)])
+
+
+def pseudo_values(estimates: Array) -> Array:
+    """Return the jackknife's value for each start, from an estimate with all of them and those without one."""
+    count = len(estimates) - 1
+    return count * estimates[0] - (count - 1) * estimates[1:]
 
 
 def exponents(
     targets: Mapping[str, tuple[float, float]], measurements: Mapping[str, Measurement], formula: str
 ) -> Estimate:
-    """Return the slopes of both log times against log learning rate, the means over the starts of each one's own."""
-    logs = np.log([float(name.removeprefix("lr ")) for name in measurements])
-    weights = (logs - logs.mean()) / ((logs - logs.mean()) ** 2).sum()
+    """Return the slopes of both log times against log learning rate, the means over the starts' pseudo-values."""
+    lrs = np.array([float(name.removeprefix("lr ")) for name in measurements])
     times = np.stack([record.mean for record in measurements.values()])
-    slopes = (weights @ times).reshape(2, -1)
-    num_samples = slopes.shape[1]
-    return Estimate(
-        slopes.mean(1),
-        slopes.std(1, ddof=1) / num_samples**0.5,
+    slopes = log_slopes(lrs, times).reshape(2, -1).T
+    regulariser, fit = slopes.mean(0)
+    return over_samples(
+        slopes,
         np.array(targets[formula]),
-        num_samples,
-        degrees_of_freedom=num_samples - 1,
-        note=f"exponents {slopes.mean(1)[0]:.3f} of the regulariser's time, {slopes.mean(1)[1]:.4f} of the fit's",
-        series={"lr": np.exp(logs), "log_times": times.reshape(len(logs), 2, -1).mean(-1)},
+        len(slopes),
+        note=f"exponents {regulariser:.3f} of the regulariser's time, {fit:.4f} of the fit's",
+        series={"lr": lrs, "log_times": times.reshape(len(lrs), 2, -1).mean(-1)},
     )
 
 
@@ -155,12 +159,12 @@ CLAIMS = (
         margin=0.2,
         why_margin="a fifth of the distance to the next power; at these rates the regulariser's exponent itself is off "
         "by .06",
-        experiment=Clocks({STATED: 0.0, "constant-update-noise": -1.0}),
+        experiment=Clocks({STATED: 0.0, "louder-noise": -0.5}),
         estimate=partial(exponents, {STATED: (-2, -1), "both-first": (-1, -1), "both-second": (-2, -2)}),
         controls=(
             Control("both-first", "formula", "both in proportion to 1 / eta"),
             Control("both-second", "formula", "both in proportion to 1 / eta^2"),
-            Control("constant-update-noise", "world", "noise with a variance proportional to 1 / eta"),
+            Control("louder-noise", "world", "noise with a variance proportional to eta^(-1/2)"),
         ),
     ),
 )

@@ -1,8 +1,5 @@
 """Figure 2: two-layer ReLU networks through 12 points, with and without label noise.
 
-The paper states neither width, learning rate, noise nor the scale of the random start. Here the noise-free runs have to
-differ, which takes large weights at the start; then reg is large, the learning rate has to be small, and is raised as
-reg falls. At the end the noise is lowered, since the function itself fluctuates by about eta sigma^2 reg / n.
 Theorem 2 alone allows more: a convex arc between points 3 and 4 and concave arcs in the two end intervals, where reg is
 exactly flat. Between points 3 and 4 the limit is the corner of the two neighbouring lines; the two kinks of a shallower
 arc, such as the paper shows, merge slowly.
@@ -10,186 +7,36 @@ arc, such as the paper shows, merge slowly.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.relu_line import gaps, polyline
-from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
+from numerics.relu_line import gaps
+from verify.annealed_line import HEIGHTS, INPUTS, PAPER, QUICK, RANGE, SNAPSHOTS, UNIT, Regression, Scale, drawn
+from verify.claim import STATED, Context, Control, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import stream, to_array
-from verify.line_fit import Leg, LineFit, Start
+from verify.experiment import to_array
+from verify.line_fit import LineFit
 
-HEIGHTS = (-4, 3, 0, 0, 4, 2, 0, -2, 0, 2, 4, -2)
-"""Heights of the points in a common unit; they are equally spaced."""
-UNIT = 0.25
-RANGE = UNIT * (max(HEIGHTS) - min(HEIGHTS))
-INPUTS = tuple(2 * k / 11 - 1 for k in range(12))
-LABELS = tuple(UNIT * height for height in HEIGHTS)
 ENDS, ARC = (0, 10), 2
 """Intervals, counted from 0: the two at the ends, and the one between points 3 and 4."""
 LINEAR = [k for k in range(11) if k not in (*ENDS, ARC)]
 TOLERANCE = 0.02
 DIFFERENCE = 0.2
 """In units of the data's range, as all distances here."""
-SNAPSHOTS = 16
 GRID = 2001
 """Places at which two functions are compared: the polylines have no feature as narrow as their distance."""
-SMALL = Start(1.0, 0.5)
-"""A start from which training alone comes near the piecewise linear interpolation."""
-
-
-Schedule = tuple[tuple[float, float, int], ...]
-"""Learning rate, noise and number of steps, leg by leg."""
-
-
-class Scale(NamedTuple):
-    """The size of an experiment: the start that makes noise-free runs differ, and the schedules by start."""
-
-    width: int
-    num_runs: int
-    large: Start
-    noisy: Schedule
-    quiet: Schedule
-    noisy_from_small: Schedule
-    quiet_from_small: Schedule
-
-
-LOWERED = ((0.06, 0.25, 30_000), (0.06, 0.1, 20_000), (0.06, 0.03, 16_000))
-QUICK = Scale(
-    width=60,
-    num_runs=4,
-    large=Start(2.8, 2.0),
-    noisy=(
-        *((0.0025, 2.0, 50_000), (0.008, 1.4, 30_000), (0.015, 1.0, 40_000), (0.03, 0.7, 60_000), (0.05, 0.7, 50_000)),
-        *LOWERED,
-    ),
-    quiet=((0.003, 0.0, 40_000),),
-    noisy_from_small=((0.02, 0.5, 10_000), (0.03, 0.7, 30_000), (0.05, 0.7, 90_000), *LOWERED),
-    quiet_from_small=((0.02, 0.0, 30_000),),
-)
-LONG_LOWERED = ((0.06, 0.25, 150_000),) * 2 + ((0.06, 0.1, 150_000), (0.06, 0.03, 100_000))
-PAPER = Scale(
-    width=100,
-    num_runs=10,
-    large=Start(2.6, 1.9),
-    noisy=(
-        *((0.002, 1.5, 200_000),) * 2,
-        *((0.004, 1.2, 200_000), (0.008, 1.0, 200_000), (0.015, 1.0, 200_000)),
-        *((0.03, 0.7, 200_000),) * 2,
-        *((0.06, 0.5, 200_000),) * 8,
-        *LONG_LOWERED,
-    ),
-    quiet=((0.002, 0.0, 150_000),),
-    noisy_from_small=((0.02, 0.5, 50_000), *((0.03, 0.7, 200_000),) * 2, *((0.06, 0.5, 200_000),) * 3, *LONG_LOWERED),
-    quiet_from_small=((0.01, 0.0, 100_000),),
-)
-
-
-def with_weaker_noise(schedule: Schedule) -> Schedule:
-    """Return the schedule with half the variance and, since the drift is proportional to it, twice the steps."""
-    return tuple((lr, noise / 2**0.5, 2 * steps) for lr, noise, steps in schedule)
-
-
-def prolonged(schedule: Schedule, factor: int) -> Schedule:
-    """Return the schedule with so many times the steps: of more runs the slowest is slower."""
-    return tuple((lr, noise, factor * steps) for lr, noise, steps in schedule)
-
-
-MANY = QUICK._replace(
-    num_runs=10,
-    large=Start(3.1, 2.2),
-    noisy=prolonged(QUICK.noisy, 4),
-    quiet=prolonged(QUICK.quiet, 4),
-    noisy_from_small=prolonged(QUICK.noisy_from_small, 4),
-)
-SCALES: Mapping[str, Mapping[str, Scale]] = {
-    "quick": {"runs": QUICK},
-    "full": {
-        "as in the quick profile": MANY,
-        "width 100": MANY._replace(width=100, large=PAPER.large),
-        "weaker noise": MANY._replace(
-            noisy=with_weaker_noise(MANY.noisy), noisy_from_small=with_weaker_noise(MANY.noisy_from_small)
-        ),
-    },
-    "paper": {"runs": PAPER},
-}
-"""By profile; the full one shows that nothing hangs on what the paper does not state."""
 
 
 def corner_depth(rows: tuple[int, ...]) -> Fraction:
     """Return how far below points 3 and 4, of equal height, the lines through points 2, 3 and 4, 5 meet."""
     down, up = rows[1] - rows[2], rows[4] - rows[3]
     return Fraction(down * up, down + up)
-
-
-def legs(schedule: Schedule) -> tuple[Leg, ...]:
-    """Return the legs, the last one with snapshots of equal distance."""
-    ends = [Leg(lr, noise, (steps,)) for lr, noise, steps in schedule]
-    last = ends[-1].times[0]
-    return (*ends[:-1], ends[-1]._replace(times=tuple(last * k // SNAPSHOTS for k in range(1, SNAPSHOTS + 1))))
-
-
-@dataclass(frozen=True)
-class Regression(ABC):
-    """Something measured on networks at the end of a schedule.
-
-    Attributes:
-        schedules: The schedule by world, a field of `Scale`.
-    """
-
-    schedules: Mapping[str, str]
-
-    def preflight(self) -> None:  # noqa: B027
-        """Nothing can be wrong: there are no inputs."""
-
-    def jobs(self, world: str, context: Context) -> dict[str, Job]:
-        """Return one simulation for each scale of the profile."""
-        scales = SCALES[context.profile]
-        return {name: partial(self.measure, world, context, scale) for name, scale in scales.items()}
-
-    def fit(self, world: str, context: Context, scale: Scale) -> LineFit:
-        """Return the ensemble of one simulation: a second round has the same starts and other noise."""
-        schedule = self.schedules[world]
-        return LineFit(
-            INPUTS,
-            LABELS,
-            scale.width,
-            scale.num_runs,
-            SMALL if schedule.endswith("small") else scale.large,
-            legs(getattr(scale, schedule)),
-            start_seed=context.seed,
-            noise_seed=stream(context.seed, schedule, context.round),
-        )
-
-    @abstractmethod
-    def measure(self, world: str, context: Context, scale: Scale) -> Measurement:
-        """Return what is measured, for the stated world or another."""
-
-
-def drawn(fit: LineFit) -> dict[str, Array]:
-    """Return the final functions, for the figure: corners and values, and the data."""
-    points = fit.points
-    line = polyline(fit.width, fit.path(-1)[-1], torch.cat([points[:1] - 0.1, points, points[-1:] + 0.1]))
-    return {
-        "places": to_array(line.places),
-        "heights": to_array(line.heights),
-        "inputs": np.array(INPUTS),
-        "labels": np.array(LABELS),
-        "width": np.array(fit.width),
-        "start": np.array(fit.start),
-        "lr": np.array([leg.lr for leg in fit.legs]),
-        "noise": np.array([leg.noise_std for leg in fit.legs]),
-        "steps": np.array(sum(leg.times[-1] for leg in fit.legs)),
-    }
 
 
 class Shape(Regression):

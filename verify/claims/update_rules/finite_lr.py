@@ -66,7 +66,9 @@ class SmallNoise(DriftExperiment):
         """
         own = replace(context, seed=stream(context.seed, f"std {std!r}", lr))
         record = self.measure(world, own, lr)
-        return replace(record, series=dict(record.series) | {"variance": np.array(std**2)})
+        sharpness = 2 * float(normal_space(*self.place()).eigenvalues[0])
+        series = {"variance": np.array(std**2), "product": np.array(lr * sharpness)}
+        return replace(record, series=dict(record.series) | series)
 
     def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
         """Return also the drift to leading order in eta."""
@@ -77,9 +79,12 @@ class SmallNoise(DriftExperiment):
 
 
 def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
-    """Return measured over predicted drift at each learning rate, extrapolated to noise 0 by a line in its variance."""
+    """Return measured over predicted drift at each learning rate, extrapolated to noise 0 by a line in its variance.
+
+    The series hold eta lambda_max and the leading order in eta, in units of the prediction, besides.
+    """
     lrs = sorted({float(record.series["lr"]) for record in measurements.values()})
-    found = []
+    found, weakest = [], []
     for lr in lrs:
         records = {name: record for name, record in measurements.items() if float(record.series["lr"]) == lr}
 
@@ -87,6 +92,7 @@ def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -
             return float(np.linalg.norm(record.predictions[formula]))
 
         found.append(at_zero_lr(deviation(records, formula, formula, length, small="variance"), offset=1.0))
+        weakest.append(min(records.values(), key=lambda record: float(record.series["variance"])))
     ratios = ", ".join(
         f"{e.values[0]:.4f} +- {e.standard_errors[0]:.4f} at lr {lr:g}" for e, lr in zip(found, lrs, strict=True)
     )
@@ -97,7 +103,19 @@ def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -
         sum(e.num_samples for e in found),
         misfit=min(1.0, len(found) * min(e.misfit for e in found)),
         note=ratios,
+        series={
+            "product": np.array([record.series["product"] for record in weakest]),
+            "ratio": np.array([e.values[0] for e in found]),
+            "standard_error": np.array([e.standard_errors[0] for e in found]),
+            "leading": np.array([along(record, "leading-order", formula) for record in weakest]),
+        },
     )
+
+
+def along(record: Measurement, formula: str, other: str) -> float:
+    """Return the drift by one formula along that by another, in units of the latter."""
+    unit = record.predictions[other]
+    return float(record.predictions[formula] @ unit / (unit @ unit))
 
 
 @dataclass(frozen=True)
@@ -203,7 +221,7 @@ CLAIMS = (
         "Nesterov momentum, beta = .5",
         RuleChoice(momentum=0.5, momentum_kind="nesterov"),
         (0.45, 0.9),
-        num_replicas=32768,
+        num_replicas=8192,
         relaxations=48.0,
         discard=24.0,
     ),

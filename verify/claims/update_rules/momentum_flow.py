@@ -1,6 +1,6 @@
 """Momentum's modified loss: its factor, where it ends, and descent with the heavy ball against the modified flow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
 import sympy as sp
@@ -75,16 +75,19 @@ def _polynomials(expr: Expr, beta: float) -> Callable[[Tensor, Tensor], list[Ten
 def heavy_ball(problem: Problem, start: Tensor, velocity: Tensor, lr: float, num_steps: int, beta: float) -> Tensor:
     """Return parameters ``[M, P]`` after full-batch steps with momentum at the effective learning rate ``lr``."""
     rule = UpdateRule(lr * (1 - beta), noise_std=0.0, momentum=beta)
-    replicas = Ensemble(problem, rule, len(start), seed=0, compiled=False)
+    replicas = Ensemble(problem, rule, len(start), seed=0)
     return replicas.advanced(State(start.T, 0, velocity.T), num_steps).theta.T
 
 
-def on_the_flow(beta: float, problem: Problem, start: Tensor, lr: float, num_steps: int) -> Tensor:
-    """Return where the steps lead whose velocity at the start is that of the flow: theta_0 - theta_{-1}."""
-    terms = toy_terms(MOMENTUM, problem, 3)
+def on_the_flow(beta: float, stepped: float, problem: Problem, start: Tensor, lr: float, num_steps: int) -> Tensor:
+    """Return where steps with momentum ``stepped`` lead whose velocity at the start is that of the flow of ``beta``.
+
+    The velocity is theta_0 - theta_{-1}.
+    """
+    terms = toy_terms(beta, problem, 3)
     powers = torch.tensor([1.0, lr, lr**2], dtype=start.dtype)[:, None, None]
     before = flow(lambda at: -(powers * terms(at)).sum(0), start, lr, num_steps=2)
-    return heavy_ball(problem, start, start - before, lr, num_steps, beta)
+    return heavy_ball(problem, start, start - before, lr, num_steps, stepped)
 
 
 def from_rest(is_shifted: bool, problem: Problem, start: Tensor, lr: float, num_steps: int) -> Tensor:
@@ -101,42 +104,78 @@ def from_rest(is_shifted: bool, problem: Problem, start: Tensor, lr: float, num_
     return heavy_ball(problem, placed, torch.zeros_like(start), lr, num_steps, MOMENTUM)
 
 
-FIELDS: Mapping[str, tuple[tuple[float, ...], ...]] = {
-    STATED: ((1.0, 1.0, 1.0), (1.0, 1.0), (1.0,)),
-    "plain": ((1.0, 1 / 3, 1.0), (1.0, 1 / 3), (1.0,)),
-    "effective": ((1.0, 2 / 3, 1.0), (1.0, 2 / 3), (1.0,)),
+def fields(beta: float) -> Mapping[str, tuple[tuple[float, ...], ...]]:
+    """Return the fields with 3, 2, 1 terms; in the wrong ones the factor is 1, or 1 / (1 - beta)."""
+    shares = {STATED: 1.0, "plain": (1 - beta) / (1 + beta), "effective": 1 / (1 + beta)}
+    return {name: ((1.0, share, 1.0), (1.0, share), (1.0,)) for name, share in shares.items()}
+
+
+ORDERS = partial(ErrorOrders, problem=toy, num_parameters=2, spread=0.1, num_starts=16, time=0.128, num_flow_steps=32)
+
+
+def along(beta: float, lrs: Sequence[float]) -> ErrorOrders:
+    """Return the experiment on steps whose velocity at the start is the flow's."""
+    return ORDERS(
+        lrs=lrs,
+        terms=partial(toy_terms, beta),
+        fields=fields(beta),
+        orders=(3, 2, 1),
+        worlds={STATED: partial(on_the_flow, beta, beta), "beta": partial(on_the_flow, beta, beta - 0.1)},
+    )
+
+
+LRS = [0.004 / 2**k for k in range(5)]
+ALONG = {
+    0.5: along(0.5, LRS),
+    0.8: along(0.8, [0.001 / 2**k for k in range(4)]),
+    0.9: along(0.9, [0.0005 / 2**k for k in range(4)]),
 }
-"""At beta = 1/2 the factor is 3; 1 and 1 / (1 - beta) are 1/3 and 2/3 of it."""
-ORDERS = partial(
-    ErrorOrders,
-    problem=toy,
-    num_parameters=2,
-    spread=0.1,
-    lrs=[0.004 / 2**k for k in range(5)],
-    terms=partial(toy_terms, MOMENTUM),
-    num_starts=16,
-    time=0.128,
-    num_flow_steps=32,
-)
-STEPS = partial(on_the_flow, MOMENTUM)
-ON_THE_FLOW = ORDERS(fields=FIELDS, orders=(3, 2, 1), worlds={STATED: STEPS, "beta": partial(on_the_flow, 0.4)})
+"""By beta: the larger it is, the smaller h has to be for the corrections to be small."""
 JOINED = ORDERS(
-    fields={name: fields[1:] for name, fields in FIELDS.items()},
+    lrs=LRS,
+    terms=partial(toy_terms, MOMENTUM),
+    fields={name: chosen[1:] for name, chosen in fields(MOMENTUM).items()},
     orders=(2, 1),
     worlds={STATED: partial(from_rest, True), "unshifted": partial(from_rest, False)},
 )
 
 MARGIN = 0.02
 WHY_MARGIN = "a missing term or a wrong coefficient changes an order by 1; the extrapolation's bias is below .002"
-HYPOTHESES = (
-    "E = (a b - 3/5)^2 / 2, starts around (2.8, 3.5)",
-    "beta = 1/2",
-    "h = eta / (1 - beta) = .004 ... .00025, extrapolated to 0",
-)
+
+
+def hypotheses(beta: float, lrs: Sequence[float]) -> tuple[str, ...]:
+    """Return what the measured claims assume."""
+    return (
+        "E = (a b - 3/5)^2 / 2, starts around (2.8, 3.5)",
+        f"beta = {beta:g}",
+        f"h = eta / (1 - beta) = {lrs[0]:g} ... {lrs[-1]:g}, extrapolated to 0",
+    )
+
+
 FACTOR_CONTROLS = (
     Control("plain", "formula", "the first correction of plain steps, factor 1"),
     Control("effective", "formula", "1 / (1 - beta) for the factor"),
 )
+
+
+def along_claim(beta: float) -> MeasuredClaim:
+    """Return the claim on steps whose velocity at the start is the flow's."""
+    experiment = ALONG[beta]
+    return MeasuredClaim(
+        id="momentum-flow.fixed-time" + ("" if beta == MOMENTUM else f".beta-{100 * beta:g}"),
+        title=f"The heavy ball on the two-parameter model over a fixed time against its modified flow, beta = {beta:g}",
+        statement="|theta after time .128 - flow| has order 3, 2, 1 in h for the field with 3, 2, 1 terms",
+        source=DERIVED,
+        items=("ghosh2023: Abstract: modified loss", "ghosh2023: Abstract: factor"),
+        hypotheses=(*hypotheses(beta, experiment.lrs), "the velocity at the start is that of the flow"),
+        margin=MARGIN,
+        why_margin=WHY_MARGIN,
+        experiment=experiment,
+        estimate=experiment.estimate,
+        controls=(*FACTOR_CONTROLS, Control("beta", "world", f"beta = {beta - 0.1:g} at the same h")),
+    )
+
+
 CLAIMS = (
     ExactClaim(
         id="momentum-flow.loss",
@@ -168,19 +207,7 @@ CLAIMS = (
             Control("no-curl", "formula", "no curl"),
         ),
     ),
-    MeasuredClaim(
-        id="momentum-flow.fixed-time",
-        title="The heavy ball on the two-parameter model over a fixed time against its modified flow",
-        statement="|theta after time .128 - flow| has order 3, 2, 1 in h for the field with 3, 2, 1 terms",
-        source=DERIVED,
-        items=("ghosh2023: Abstract: modified loss", "ghosh2023: Abstract: factor"),
-        hypotheses=(*HYPOTHESES, "the velocity at the start is that of the flow"),
-        margin=MARGIN,
-        why_margin=WHY_MARGIN,
-        experiment=ON_THE_FLOW,
-        estimate=ON_THE_FLOW.estimate,
-        controls=(*FACTOR_CONTROLS, Control("beta", "world", "beta = .4 at the same h")),
-    ),
+    *(along_claim(beta) for beta in ALONG),
     MeasuredClaim(
         id="momentum-flow.rest",
         title="The heavy ball from rest: which modified flow it joins",
@@ -188,7 +215,7 @@ CLAIMS = (
         "starts at phi has order 2 in h for the modified loss, 1 for the loss.",
         source=DERIVED,
         items=("ghosh2023: Abstract: modified loss",),
-        hypotheses=HYPOTHESES,
+        hypotheses=hypotheses(MOMENTUM, LRS),
         margin=MARGIN,
         why_margin=WHY_MARGIN,
         experiment=JOINED,

@@ -134,14 +134,19 @@ CHOICES: Mapping[str, Choice] = {
 
 
 def ratio_at_zero_noise(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
-    """Return measured over predicted displacement, extrapolated to noise 0 by a line in its variance."""
+    """Return measured over predicted displacement, extrapolated to noise 0 by a line in its variance.
+
+    The series hold the budget's parts as well, along the whole and in units of it.
+    """
 
     def length(record: Measurement) -> float:
         return float(np.linalg.norm(record.predictions[formula]))
 
     found = at_zero_lr(deviation(measurements, formula, formula, length, small="variance"), offset=1.0)
-    rates = next(iter(measurements.values())).series["rates"]
-    return replace(found, series={**found.series, "rates": rates})
+    weakest = min(measurements.values(), key=lambda record: float(record.series["variance"]))
+    whole = weakest.predictions[STATED]
+    parts = {name: np.array(part @ whole / (whole @ whole)) for name, part in weakest.predictions.items()}
+    return replace(found, series={**found.series, "rates": weakest.series["rates"], **parts})
 
 
 def scheduled_claim(name: str) -> MeasuredClaim:

@@ -11,7 +11,8 @@ from verify.claims.matrix_sensing.clock import Clock, exponent
 from verify.claims.matrix_sensing.figure1 import SHARE, STARTS, TEST, Plateau, Recovery, by_start, fractions
 from verify.claims.matrix_sensing.num_data import first_measurements, threshold, thresholds
 from verify.estimate import pooled
-from verify.sensing import SMALL, of_problems, random_problems
+from verify.scatter import of_samples
+from verify.sensing import SMALL, random_problems
 
 TINY = replace(SMALL, dimension=5, rank=1, num_data=7, num_steps=400, num_quiet=1500, num_problems=1, num_jobs=3)
 
@@ -25,7 +26,7 @@ def _tiny(monkeypatch):
 @pytest.mark.parametrize("power", [-2.0, -1.0])
 def test_exponent_of_a_power_law_is_its_power(power):
     lrs, factors = (0.01, 0.02, 0.05), np.array([1.0, 3.0, 10.0])
-    records = {f"lr {lr:g}": of_problems(np.log(factors * lr**power)) for lr in lrs}
+    records = {f"lr {lr:g}": of_samples(np.log(factors * lr**power)) for lr in lrs}
     found = exponent({STATED: -2.0}, records, STATED)
     np.testing.assert_allclose(found.values, [power])
     assert found.standard_errors[0] < 1e-12
@@ -51,7 +52,7 @@ def test_threshold_is_found_where_the_ratio_falls_through_the_level(monkeypatch)
     monkeypatch.setattr(num_data, "SHARES", (0.5, 1.0, 1.5))
     logs = np.log(num_data.LEVEL) + np.array([[2.0, 1.0], [1.0, -1.0], [-1.0, -3.0]])
     records = {
-        f"{k}": replace(of_problems(row), predictions={STATED: np.array(1.0), "unknowns": np.array(2.0)})
+        f"{k}": replace(of_samples(row), predictions={STATED: np.array(1.0), "unknowns": np.array(2.0)})
         for k, row in enumerate(logs)
     }
     np.testing.assert_allclose(threshold(records, STATED).values, [(1.25 + 0.75) / 2])

@@ -6,7 +6,14 @@ import torch
 from torch.func import vmap
 
 from verify.claim import STATED
-from verify.claims.quadratic_network.regression_clock import losses, problem, regularisers, starts
+from verify.claims.quadratic_network.regression_clock import (
+    losses,
+    problem,
+    pseudo_values,
+    regularisers,
+    starts,
+    without_each,
+)
 from verify.claims.quadratic_network.regression_lr import LRS, PICTURE
 from verify.claims.quadratic_network.regression_seeds import ratios
 from verify.estimate import Measurement
@@ -41,3 +48,8 @@ def test_ratios_of_means_have_the_error_of_their_scatter():
     found = ratios({"seeds": record}, STATED)
     assert found.values == pytest.approx([0.04, 1.0])
     assert found.standard_errors == pytest.approx([0, 0], abs=1e-12)  # a factor common to a seed's errors drops out
+
+
+def test_pseudo_values_of_a_mean_are_the_values():
+    values = torch.tensor([1.0, 2.0, 6.0, 3.0, 4.0, 8.0])
+    assert np.allclose(pseudo_values(without_each(values)), [2, 3, 7])  # of pairs

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from verify.claims.theorem2.figure2 import HEIGHTS, INPUTS, LABELS, RANGE, SHAPES, corner_depth, shapes
+from verify.annealed_line import HEIGHTS, INPUTS, LABELS, RANGE
+from verify.claims.theorem2.figure2 import SHAPES, corner_depth, shapes
 from verify.line_fit import LineFit, Start
 
 

@@ -1,23 +1,8 @@
 import numpy as np
 import pytest
 
-from verify.claims.theorem2.figure3 import GROWTH, SHORTEST, jackknife_variance, legs, log_drop_time
-
-
-def test_drop_time_of_a_known_curve():
-    steps = 100 * GROWTH ** np.arange(200)
-    curve = np.interp(np.log(steps), np.log([1000, 4000]), [SHORTEST + 0.5, SHORTEST])  # half-way at 2000
-    assert log_drop_time(steps, curve[:, None]) == pytest.approx(np.log(2000), abs=1e-10)
-
-
-def test_a_drop_that_has_not_come_has_no_time():
-    assert np.isnan(log_drop_time(np.arange(1.0, 50.0), np.full((49, 2), SHORTEST + 1)))
-
-
-def test_jackknife_of_a_mean_is_its_squared_standard_error():
-    values = np.array([1.0, 4.0, 2.0, 8.0, 5.0])
-    parts = np.array([np.delete(values, k).mean() for k in range(5)])
-    assert jackknife_variance(parts) == pytest.approx(values.var(ddof=1) / 5, rel=1e-12)
+from verify.claims.theorem2.figure3 import SHORTEST, Curve, legs, lengths
+from verify.estimate import Measurement
 
 
 def test_legs_are_one_run_cut_into_pieces():
@@ -25,3 +10,17 @@ def test_legs_are_one_run_cut_into_pieces():
     ends = np.cumsum([piece.times[-1] for piece in pieces])
     assert ends[-1] == 1000
     assert all(np.diff([0, *piece.times]).min() > 0 for piece in pieces)
+
+
+def test_the_mean_between_two_fractions_is_each_curves_own():
+    steps = np.array([1.0, 10.0, 20.0, 60.0, 100.0])
+    curves = np.outer(steps, [1.0, 2.0])
+    assert Curve(steps, curves, curves).between((0.1, 0.6), 100).tolist() == [30.0, 60.0]
+
+
+def test_lengths_are_compared_with_the_shortest_and_with_the_run_without_noise():
+    record = Measurement(np.array([6.0, 5.0, 2 * SHORTEST]), np.diag([0.04, 0.0, 0.01]), 24)
+    found = lengths({"runs": record}, "stated")
+    assert found.values == pytest.approx([2.0, 1.2])
+    assert found.standard_errors == pytest.approx([0.1 / SHORTEST, 0.2 / 5])
+    assert lengths({"runs": record}, "no-plateau").targets == pytest.approx([1.0, SHORTEST / 5])
