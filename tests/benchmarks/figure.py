@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from tests.benchmarks.growth import Curve
 from tests.benchmarks.peers import OURS
@@ -52,6 +53,8 @@ def _growth(panel: Axes, curves: list[Curve], axis: str) -> None:
         panel.loglog(curve.sizes, curve.microseconds, "o-", color=COLOURS[curve.implementation], label=label)
     sizes = np.array(curves[0].sizes, dtype=float)
     panel.loglog(sizes, curves[0].microseconds[-1] * sizes / sizes[-1], color="0.6", linestyle=":", label="linear")
+    panel.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    panel.xaxis.set_minor_locator(NullLocator())
     what = "whole run" if axis.startswith("steps") else "a step of all replicas"
     panel.set(xlabel=axis, ylabel="microseconds", title=what)
     panel.legend(fontsize="x-small")
