@@ -95,19 +95,17 @@ class Runner:
     report: Callable[[Done, int, int], None]
 
     def preflight(self, claims: Sequence[Claim]) -> None:
-        """Check every claim's inputs before any simulation.
+        """Check every claim's inputs before any simulation; the workers, which have to load the claims anyway, do it.
 
         Raises:
             ValueError: The first complaint, with the claim's id.
         """
-        for claim in claims:
-            if isinstance(claim, SimulatedClaim):
-                try:
-                    claim.experiment.preflight()
-                except ValueError as error:
-                    raise ValueError(f"claim {claim.id}: {error}") from error
-                except Exception as error:
-                    raise ValueError(f"claim {claim.id}: {type(error).__name__}: {error}") from error
+        check = delayed(_complaint)
+        ids = [claim.id for claim in claims if isinstance(claim, SimulatedClaim)]
+        with parallel_config("loky", inner_max_num_threads=1):
+            complaints = Parallel(n_jobs=self.num_jobs)(check(self.files, self.digest, id) for id in ids)
+        if found := next(filter(None, cast(Iterable[str], complaints)), ""):
+            raise ValueError(found)
 
     def outcomes(self, claims: Sequence[Claim]) -> list[Outcome]:
         """Return the outcome of every claim."""
@@ -177,6 +175,18 @@ class Runner:
             world, formula = (STATED, control.id) if control.kind != "world" else (control.id, STATED)
             estimate = _estimate(claim, _measurements(claim, world, finished), formula, outcome)
             outcome.controls[control.id] = _single_verdict(estimate, claim.margin, level)
+
+
+def _complaint(files: tuple[str, ...], digest: str, id: str) -> str:
+    """Return what is wrong with a claim's inputs; empty: nothing."""
+    claim = cast(SimulatedClaim, _ledger(files, digest)[id])
+    try:
+        claim.experiment.preflight()
+    except ValueError as error:
+        return f"claim {id}: {error}"
+    except Exception as error:
+        return f"claim {id}: {type(error).__name__}: {error}"
+    return ""
 
 
 def _attempt(task: Task, cache: str) -> Done:
