@@ -52,7 +52,7 @@ def limit_hessian(problem: Problem, theta: Tensor) -> Tensor:
     third = jacfwd(hessian(_loss(problem, theta, frame.basis)))(torch.zeros_like(theta))
     found = -third * _resolvent(frame, 2)
     found[: frame.rank] = 0
-    return torch.einsum("pi,qj,rk,ijk->pqr", frame.basis, frame.basis, frame.basis, found)
+    return _with_each_axis(found, frame.basis)
 
 
 def limit_jet(problem: Problem, theta: Tensor, direction: Tensor) -> LimitJet:
@@ -92,9 +92,19 @@ def limit_jet(problem: Problem, theta: Tensor, direction: Tensor) -> LimitJet:
     cut = basis[:, :rank]
     return LimitJet(
         basis @ second @ basis.T,
-        torch.einsum("pi,qj,rk,ijk->pqr", basis, basis, basis, third),
-        torch.einsum("pi,qj,rk,sl,ijkl->pqrs", cut, cut, cut, cut, fourth),
+        _with_each_axis(third, basis),
+        _with_each_axis(fourth, cut),
     )
+
+
+def _with_each_axis(tensor: Tensor, matrix: Tensor) -> Tensor:
+    """Return the tensor with every axis multiplied by a matrix, one after the other.
+
+    In a single einsum torch multiplies the matrices with each other first, unless a package for the order is there.
+    """
+    for _ in range(tensor.ndim):
+        tensor = torch.tensordot(tensor, matrix, dims=([0], [1]))  # the first axis becomes the last
+    return tensor
 
 
 _PAIRS = ((0, 1, 2, 3), (0, 2, 1, 3), (0, 2, 3, 1), (2, 0, 1, 3), (2, 0, 3, 1), (2, 3, 0, 1))
