@@ -103,7 +103,7 @@ def _with_each_axis(tensor: Tensor, matrix: Tensor) -> Tensor:
     In a single einsum torch multiplies the matrices with each other first, unless a package for the order is there.
     """
     for _ in range(tensor.ndim):
-        tensor = torch.tensordot(tensor, matrix, dims=([0], [1]))  # the first axis becomes the last
+        tensor = torch.einsum("i...,pi->...p", tensor, matrix)  # the first axis becomes the last
     return tensor
 
 
