@@ -1,4 +1,4 @@
-"""reg, the mean over the data of |grad h|^2, and the problem whose squared error contains it."""
+"""The problem whose squared error contains reg, the mean over the data of |grad h|^2."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import grad
 
 from numerics.problem import Model, Problem
-
-
-def reg(problem: Problem, theta: Tensor) -> Tensor:
-    """Return the mean over the data of |grad h|^2 of each replica, ``[R]``, for parameters ``[P, R]``."""
-    gradients = vmap(vmap(grad(problem.model), in_dims=(None, 0)), in_dims=(-1, None))(theta, problem.inputs)
-    return gradients.square().sum(-1).mean(-1)
 
 
 def penalised(problem: Problem, multiplier: float) -> Problem:

@@ -1,14 +1,16 @@
-"""Observables of an ensemble along its way."""
+"""Observables of an ensemble along its way, and where a way of several legs ends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from numerics.ensemble import State
+from numerics.ensemble import Ensemble, State
+from numerics.problem import Problem
+from numerics.update_rule import UpdateRule
 
 
 class Replicas(Protocol):
@@ -38,3 +40,19 @@ def trajectory(ensemble: Replicas, theta: Tensor, times: Sequence[int], observe:
         state = ensemble.advanced(state, time - state.step)
         observed.append(observe(state.theta))
     return torch.stack(observed)
+
+
+class Leg(NamedTuple):
+    """A stretch of full-batch steps with one learning rate and one noise."""
+
+    lr: float
+    noise_std: float
+    num_steps: int
+
+
+def annealed(problem: Problem, theta: Tensor, legs: Sequence[Leg], seed: int) -> Tensor:
+    """Return where the legs lead from ``[P, R]``, one after the other, ``[P, R]``."""
+    state = State(theta, 0)
+    for lr, noise_std, num_steps in legs:
+        state = Ensemble(problem, UpdateRule(lr, noise_std), theta.shape[1], seed).advanced(state, num_steps)
+    return state.theta

@@ -35,3 +35,12 @@ def over_samples(
     count = len(values)
     errors = values.std(0, ddof=1) / count**0.5
     return Estimate(values.mean(0), errors, targets, num_samples, count - 1, note=note, series=series or {})
+
+
+def pseudo_values(estimates: Array) -> Array:
+    """Return the jackknife's values ``[n]``, from an estimate with all samples and those without each, ``[1 + n]``.
+
+    Their mean is the estimate without its bias of order 1/n, and their scatter gives its error.
+    """
+    count = len(estimates) - 1
+    return count * estimates[0] - (count - 1) * estimates[1:]

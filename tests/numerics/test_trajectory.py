@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from numerics.ensemble import Ensemble, State
-from numerics.trajectory import trajectory
+from numerics.trajectory import Leg, annealed, trajectory
 from numerics.update_rule import UpdateRule
 from tests.models import tanh_place
 
@@ -29,3 +29,10 @@ def test_trajectory_has_the_shape_of_its_observable():
 def test_times_that_do_not_increase_are_refused(times):
     with pytest.raises(ValueError, match="times must increase from 0 on"):
         trajectory(eager(PROBLEM, UpdateRule(0.02, 0.5), 4, 0), BEGIN, times, lambda theta: theta)
+
+
+def test_legs_follow_each_other_from_where_the_one_before_ends():
+    first, second = Leg(0.02, 0.5, 70), Leg(0.01, 0.0, 30)
+    before = Ensemble(PROBLEM, UpdateRule(0.02, 0.5), 4, 3).advanced(State(BEGIN, 0), 70)
+    expected = Ensemble(PROBLEM, UpdateRule(0.01, 0.0), 4, 3).advanced(before, 30).theta
+    assert torch.equal(annealed(PROBLEM, BEGIN, [first, second], 3), expected)

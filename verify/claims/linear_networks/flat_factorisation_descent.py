@@ -17,16 +17,18 @@ import numpy as np
 import sympy as sp
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import vmap
 
 from numerics.deep_linear import deep_linear_network, product, unit_measurements
 from numerics.flow import flow
 from numerics.problem import Problem
+from numerics.regulariser import reg
 from numerics.slow_flow import descent
 from theory.flat_factorisation import INPUT, NUCLEAR, OUTPUT, attained
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream, to_array
+from verify.scatter import over_samples
 
 COLUMNS, ROWS, INNER = 3, 2, 3
 DEPTHS = (2, 3, 4)
@@ -63,13 +65,6 @@ def way(problem: Problem, theta: Tensor) -> Tensor:
     for before, after in pairwise(TIMES.tolist()):
         path.append(flow(field, path[-1], after - before))
     return torch.stack(path)
-
-
-def regulariser(problem: Problem, theta: Tensor) -> Tensor:
-    """Return reg at many places ``[..., P]``, ``[...]``."""
-    jacobians = vmap(vmap(grad(problem.model), in_dims=(None, 0)), in_dims=(0, None))
-    squares = jacobians(theta.flatten(0, -2), problem.inputs).square().sum((1, 2))
-    return squares.unflatten(0, theta.shape[:-1]) / problem.num_data
 
 
 def root(matrix: Tensor) -> Tensor:
@@ -134,7 +129,8 @@ class Descents:
             inputs = torch.randn(inputs.shape, generator=generator, dtype=torch.float64)
         theta = starts(depth, size, generator)
         problem = Problem(deep_linear_network(widths(depth)), SEEN[world](inputs), torch.zeros(len(inputs)).double())
-        logs = regulariser(problem, theta[None] if world == "no-noise" else way(problem, theta)).log()
+        path = theta[None] if world == "no-noise" else way(problem, theta)
+        logs = reg(problem, path.flatten(0, 1).T).unflatten(0, path.shape[:2]).log()
         predictions = {name: value.log() for name, value in predicted(depth, inputs, products(theta, depth)).items()}
         above = logs - predictions[STATED]
         return Measurement(
@@ -149,12 +145,10 @@ class Descents:
 def log_ratios(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return ln(reg at the end / predicted), the mean over the starts, for each depth; 0 if right."""
     records = list(measurements.values())
-    ratios = np.stack([record.mean - record.predictions[formula] for record in records])
-    count = ratios.shape[1]
-    errors = ratios.std(1, ddof=1) / count**0.5
+    ratios = np.stack([record.mean - record.predictions[formula] for record in records], axis=1)
     series = {f"{name} {key}": value for name, record in measurements.items() for key, value in record.series.items()}
     note = "reg above the prediction at the start, ln: " + ", ".join(f"{r.series['mean'][0]:.2f}" for r in records)
-    return Estimate(ratios.mean(1), errors, np.zeros(len(records)), count, count - 1, note=note, series=series)
+    return over_samples(ratios, np.zeros(len(records)), len(ratios), note=note, series=series)
 
 
 CLAIMS = (

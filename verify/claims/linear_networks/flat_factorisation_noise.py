@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from numerics.deep_linear import deep_linear_network
 from numerics.drift import estimate, pair_means
 from numerics.problem import Problem
+from numerics.regulariser import reg
 from numerics.trajectory import trajectory
 from theory.rule import ETA, SIGMA, B
 from verify.claim import STATED, Context, Control, MeasuredClaim, Source
@@ -26,7 +28,6 @@ from verify.claims.linear_networks.flat_factorisation_descent import (
     ROWS,
     predicted,
     products,
-    regulariser,
     starts,
     widths,
 )
@@ -88,10 +89,10 @@ class Floors(LadderExperiment):
         generator = torch.Generator().manual_seed(stream(replicas.seed, f"starts {context.round}", lr))
         start = factorisations(matrices[0], replicas.num_replicas, generator)
         steps = np.round(LOOKS / per_step).astype(int).tolist()
-        found = pair_means(replicas, trajectory(replicas, start, steps, lambda at: regulariser(seen, at.T)))
+        found = pair_means(replicas, trajectory(replicas, start, steps, partial(reg, seen)))
         late = estimate(found[torch.from_numpy(LOOKS >= RELAXED)].mean(0, keepdim=True))
         smallest = predicted(2, problem.inputs, matrices)
-        first = regulariser(seen, start.T).mean()
+        first = reg(seen, start).mean()
         return Measurement(
             to_array(late.mean),
             to_array(late.covariance),

@@ -18,10 +18,9 @@ from torch import Tensor
 
 from numerics.convexity_changes import convexity_changes
 from numerics.deep_relu import heights, network, random_start
-from numerics.ensemble import Ensemble, State
-from numerics.explicit_regulariser import reg
 from numerics.problem import Problem
-from numerics.update_rule import UpdateRule
+from numerics.regulariser import reg
+from numerics.trajectory import Leg, annealed
 from verify.claim import STATED, Context, Control, Exploration, Job, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream, to_array
@@ -39,11 +38,15 @@ MORE_WITHOUT_NOISE = 4
 DRAWN = 6
 """Networks whose functions are kept for the figure."""
 
-Leg = tuple[float, float, int]
-"""Learning rate, noise and number of steps."""
-TRAINING: tuple[Leg, ...] = ((0.001, 0.0, 20_000), (0.002, 0.0, 80_000))
-RAISED = ((0.002, 1.4, 80_000), (0.005, 1.0, 80_000), (0.01, 1.0, 100_000), (0.02, 0.7, 150_000), (0.03, 0.7, 100_000))
-LOWERED = ((0.03, 0.3, 60_000), (0.03, 0.1, 30_000), (0.03, 0.0, 5_000))
+TRAINING = (Leg(0.001, 0.0, 20_000), Leg(0.002, 0.0, 80_000))
+RAISED = (
+    Leg(0.002, 1.4, 80_000),
+    Leg(0.005, 1.0, 80_000),
+    Leg(0.01, 1.0, 100_000),
+    Leg(0.02, 0.7, 150_000),
+    Leg(0.03, 0.7, 100_000),
+)
+LOWERED = (Leg(0.03, 0.3, 60_000), Leg(0.03, 0.1, 30_000), Leg(0.03, 0.0, 5_000))
 """As reg falls, the learning rate is raised; at the end the noise is lowered."""
 ONE_LAYER = (20,)
 
@@ -91,10 +94,10 @@ class Annealed:
         """Return the changes of convexity by `SWINGS`, and reg, averaged over the networks that fit."""
         scale = SCALES[context.profile]
         problem = Problem(network(widths), INPUTS[:, None], LABELS)
-        seed = stream(context.seed, f"{world} {widths} {context.round}", RAISED[0][0])
+        seed = stream(context.seed, f"{world} {widths} {context.round}", RAISED[0].lr)
         num_runs = scale.num_runs * (1 if self.is_noisy[world] else MORE_WITHOUT_NOISE)
         start = random_start(widths, num_runs, gain=GAIN, seed=seed)
-        noisy = tuple((lr, noise, scale.factor * steps) for lr, noise, steps in RAISED + LOWERED)
+        noisy = [leg._replace(num_steps=scale.factor * leg.num_steps) for leg in RAISED + LOWERED]
         trained = annealed(problem, start, TRAINING, seed)
         theta = annealed(problem, trained, noisy, seed + 1) if self.is_noisy[world] else trained
         (before, was_fit), (found, fits) = (seen(problem, widths, at) for at in (trained, theta))
@@ -119,14 +122,6 @@ class Annealed:
             {STATED: np.array([float(fewest_changes())] * len(SWINGS))},
             series,
         )
-
-
-def annealed(problem: Problem, theta: Tensor, legs: tuple[Leg, ...], seed: int) -> Tensor:
-    """Return where full-batch steps with these learning rates and noises lead, ``[P, R]``."""
-    state = State(theta, 0)
-    for lr, noise_std, num_steps in legs:
-        state = Ensemble(problem, UpdateRule(lr, noise_std), theta.shape[1], seed).advanced(state, num_steps)
-    return state.theta
 
 
 def seen(problem: Problem, widths: tuple[int, ...], theta: Tensor) -> tuple[Tensor, Tensor]:

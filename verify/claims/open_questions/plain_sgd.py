@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from numerics.ensemble import Ensemble, State
-from numerics.explicit_regulariser import reg
 from numerics.problem import Problem
+from numerics.regulariser import reg
 from numerics.update_rule import UpdateRule
 from verify import places
 from verify.claim import Context, Control, Exploration, Job, Source

@@ -17,10 +17,9 @@ import torch
 from scipy.sparse.csgraph import connected_components
 from torch import Generator, Tensor
 
-from numerics.ensemble import Ensemble, State
 from numerics.models import logistic_network, tanh_network
 from numerics.problem import Model, Problem
-from numerics.update_rule import UpdateRule
+from numerics.trajectory import Leg, annealed
 from verify.claim import STATED, Context, Control, Exploration, Job, Source
 from verify.ends import ACTIVATIONS, Network
 from verify.estimate import Array, Estimate, Measurement
@@ -33,8 +32,8 @@ SPREAD = 0.4
 """Standard deviation of all parameters at the start."""
 NUM_RUNS = 8
 """Starts for each data set."""
-TRAINING, TRAINING_LR = 4000, 0.02
-"""Steps without noise, before and after those with noise."""
+TRAINING = Leg(0.02, 0.0, 4000)
+"""Before and after the steps with noise."""
 LR, NOISE_STD = 0.07, 1.0
 ALIKE = 0.1
 """Units are of one class if they, or a chain of units between them, differ by less than this fraction of the largest
@@ -82,13 +81,14 @@ class Classes:
         """Return the numbers of classes and of units that are not silent, averaged over the starts and data sets."""
         scale = SCALES[context.profile]
         num_steps = round(scale.time * num_data / (LR * NOISE_STD) ** 2) if self.is_noisy[world] else 0
+        legs = (TRAINING, Leg(LR, NOISE_STD, num_steps), TRAINING)
         rows = []
         for number in range(scale.num_sets):
             seed = stream(context.seed, f"{world} {context.round} {number}", float(num_data))
             generator = torch.Generator().manual_seed(seed)
             problem = random_data(model(self.network), num_data, generator)
             start = SPREAD * torch.randn(WIDTH * (DIMENSION + 2), NUM_RUNS, dtype=torch.float64, generator=generator)
-            units = self.units(problem, ended(problem, start, num_steps, seed))
+            units = self.units(problem, annealed(problem, start, legs, seed))
             silence = SILENT * float(problem.labels.abs().max())
             rows.append(np.mean([classes(of_one, silence) for of_one in units], axis=0))
         table = np.array(rows)
@@ -119,18 +119,6 @@ def random_data(of_model: Model, num_data: int, generator: Generator) -> Problem
     sizes, signs = torch.rand(2, num_data, dtype=torch.float64, generator=generator)
     labels = (0.5 + sizes) * (signs - 0.5).sign()
     return Problem(of_model, LENGTH * inputs / inputs.norm(dim=1, keepdim=True), labels)
-
-
-def ended(problem: Problem, theta: Tensor, num_steps: int, seed: int) -> Tensor:
-    """Return where training, full-batch steps with label noise and steps without it lead, ``[P, R]``."""
-    state = State(theta, 0)
-    for lr, noise_std, steps in (
-        (TRAINING_LR, 0.0, TRAINING),
-        (LR, NOISE_STD, num_steps),
-        (TRAINING_LR, 0.0, TRAINING),
-    ):
-        state = Ensemble(problem, UpdateRule(lr, noise_std), theta.shape[1], seed).advanced(state, steps)
-    return state.theta
 
 
 def classes(units: Array, silence: float) -> tuple[int, int]:

@@ -13,18 +13,19 @@ from functools import cache, partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import grad, vmap
+from torch.func import vmap
 
 from numerics.ensemble import Ensemble, State
 from numerics.models import quadratic_network
 from numerics.problem import Problem
+from numerics.regulariser import reg
 from numerics.update_rule import UpdateRule
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.crossing import crossing
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import half_means, stream
 from verify.power_law import log_slopes
-from verify.scatter import over_samples
+from verify.scatter import over_samples, pseudo_values
 
 DIMENSION, WIDTH, NUM_DATA = 8, 16, 20
 LRS = (0.004, 0.002, 0.001)
@@ -60,12 +61,6 @@ def losses(theta: Tensor) -> Tensor:
     """Return the mean squared error of each replica, ``[R]``."""
     model, inputs, labels = problem().model, problem().inputs, problem().labels
     return (vmap(vmap(model, in_dims=(None, 0)), in_dims=(-1, None))(theta, inputs) - labels).square().mean(-1)
-
-
-def regularisers(theta: Tensor) -> Tensor:
-    """Return the mean over the data of |grad P|^2 of each replica, ``[R]``."""
-    gradients = vmap(vmap(grad(problem().model), in_dims=(None, 0)), in_dims=(-1, None))(theta, problem().inputs)
-    return gradients.square().sum(-1).mean(-1)
 
 
 @dataclass(frozen=True)
@@ -108,11 +103,11 @@ class Clocks:
             errors.append(without_each(losses(state.theta)) / FITTED)
         fit = every * crossing(np.log(errors))
 
-        level = regularisers(state.theta)
+        level = reg(problem(), state.theta)
         every, state, regs = round(REG_INTERVAL / (lr * noise_std) ** 2), start, [np.full(size // 2 + 1, 1 / LOWERED)]
         while len(regs) * REG_INTERVAL < PATIENCE and not (regs[-1] < 1).all():
             state = noisy.advanced(state, every)
-            regs.append(without_each(regularisers(state.theta) / level) / LOWERED)
+            regs.append(without_each(reg(problem(), state.theta) / level) / LOWERED)
         lowered = every * crossing(np.log(regs))
         logs = np.concatenate([pseudo_values(np.log(times)) for times in (lowered, fit)])
         return Measurement(logs, np.zeros((len(logs), len(logs))), size // 2)
@@ -122,12 +117,6 @@ def without_each(values: Tensor) -> Array:
     """Return the mean over all starts, then those without one of them, ``[1 + R / 2]``; of values ``[R]``."""
     pairs = half_means(values)
     return np.array([pairs.mean(), *(pairs.sum() - pairs) / (len(pairs) - 1)])
-
-
-def pseudo_values(estimates: Array) -> Array:
-    """Return the jackknife's value for each start, from an estimate with all of them and those without one."""
-    count = len(estimates) - 1
-    return count * estimates[0] - (count - 1) * estimates[1:]
 
 
 def exponents(

@@ -15,7 +15,7 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream
 from verify.regression import Run, end_error
-from verify.scatter import by_sample, of_samples
+from verify.scatter import by_sample, of_samples, over_samples
 
 SMALL, PLATEAU, LARGE = 0.02, 0.03, 0.075
 """Two on the plateau, and one that no seed of 38 that were tried lets diverge."""
@@ -56,12 +56,10 @@ def ratios(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     values = np.array([large, plateau]) / small
     influence = (errors[:, [2, 1]] - values * errors[:, :1]) / small  # of each seed on the ratios of means
     targets = {STATED: (0, 1), "no-effect": (1, 1), "no-plateau": (0, 0.5)}[formula]
-    return Estimate(
-        values,
-        influence.std(0, ddof=1) / len(errors) ** 0.5,
+    return over_samples(
+        values + influence,
         np.array(targets, dtype=float),
         len(errors),
-        degrees_of_freedom=len(errors) - 1,
         note=f"mean test error {small:.3f} at {SMALL}, {plateau:.3f} at {PLATEAU}, {large:.4f} at {LARGE}",
     )
 

@@ -20,6 +20,7 @@ from verify.claims.theorem2.figure3 import SCALES, SETTING, SHORTEST, SOURCE, en
 from verify.estimate import Array, Estimate, Measurement
 from verify.experiment import half_means
 from verify.power_law import log_slopes
+from verify.scatter import pseudo_values
 
 WINDOW = 9
 """Observations that a running mean takes together; in the clock each comes 3 % of the steps after the one before."""
@@ -98,15 +99,10 @@ class Clock:
         logs = np.array([log_drop_time(np.array(steps), curves[:, part]) for part in parts])
         if not np.isfinite(logs).all():
             raise ArithmeticError(f"no drop of length within {state.step} steps at lr {lr}")
-        spread = jackknife_variance(logs[1:])
+        spread = pseudo_values(logs).var(ddof=1) / num_pairs
         setting = {"lr": lr, "noise": noise, "width": fit.width, "num_runs": fit.num_runs}
         series = {name: np.array(value) for name, value in setting.items()}
         return Measurement(logs, np.diag([spread, *np.zeros(num_pairs)]), num_pairs, series=series)
-
-
-def jackknife_variance(parts: Array) -> float:
-    """Return the variance of an estimate from its values without each sample in turn."""
-    return float((len(parts) - 1) * np.square(parts - parts.mean()).mean())
 
 
 def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measurement], formula: str) -> Estimate:
@@ -115,7 +111,7 @@ def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measuremen
     lrs = np.array([float(record.series["lr"]) for record in records])
     logs = np.array([record.mean for record in records])
     slopes = log_slopes(lrs, logs)
-    error = jackknife_variance(slopes[1:]) ** 0.5
+    error = (pseudo_values(slopes).var(ddof=1) / records[0].num_samples) ** 0.5
     return Estimate(
         slopes[:1],
         np.array([error]),

@@ -3,6 +3,7 @@ import torch
 
 from numerics.deep_linear import deep_linear_network, unit_measurements
 from numerics.problem import Problem
+from numerics.regulariser import reg
 from verify.claim import STATED
 from verify.claims.linear_networks.flat_factorisation_descent import (
     COLUMNS,
@@ -11,7 +12,6 @@ from verify.claims.linear_networks.flat_factorisation_descent import (
     ROWS,
     predicted,
     products,
-    regulariser,
     starts,
     widths,
 )
@@ -23,9 +23,9 @@ def test_the_starts_have_products_of_nuclear_norm_one_and_lie_above_the_predicti
     matrices = products(theta, depth)
     torch.testing.assert_close(torch.linalg.svdvals(matrices).sum(-1), torch.ones(5).double())
     problem = Problem(deep_linear_network(widths(depth)), inputs, torch.zeros(len(inputs)).double())
-    reg = regulariser(problem, theta)
-    torch.testing.assert_close(reg[2], problem.jacobian(theta[2]).square().sum() / len(inputs))
-    assert (reg > predicted(depth, inputs, matrices)[STATED]).all()
+    found = reg(problem, theta.T)
+    torch.testing.assert_close(found[2], problem.jacobian(theta[2]).square().sum() / len(inputs))
+    assert (found > predicted(depth, inputs, matrices)[STATED]).all()
 
 
 def test_two_balanced_layers_have_the_predicted_regulariser():
@@ -36,5 +36,5 @@ def test_two_balanced_layers_have_the_predicted_regulariser():
     first[: len(values)], last[:, : len(values)] = scale * values.sqrt()[:, None] * right, left * values.sqrt() / scale
     inputs = unit_measurements(ROWS, COLUMNS)
     problem = Problem(deep_linear_network(widths(2)), inputs, torch.zeros(len(inputs)).double())
-    found = regulariser(problem, torch.cat([first.flatten(), last.flatten()])[None])
+    found = reg(problem, torch.cat([first.flatten(), last.flatten()])[:, None])
     torch.testing.assert_close(found, predicted(2, inputs, matrix[None])[STATED])

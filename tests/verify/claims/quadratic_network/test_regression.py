@@ -9,8 +9,6 @@ from verify.claim import STATED
 from verify.claims.quadratic_network.regression_clock import (
     losses,
     problem,
-    pseudo_values,
-    regularisers,
     starts,
     without_each,
 )
@@ -31,12 +29,10 @@ def test_the_picture_has_a_height_for_each_learning_rate():
     assert (LRS[0], LRS[-1]) == (0.001, 0.096)
 
 
-def test_losses_and_regularisers_are_those_of_the_problem():
+def test_losses_are_those_of_the_problem():
     theta = starts(4, 1) + 0.3
     by_replica = [problem().residuals(at).square().mean() for at in theta.T]
     assert torch.allclose(losses(theta), torch.stack(by_replica))
-    squares = [problem().jacobian(at).square().sum(1).mean() for at in theta.T]
-    assert torch.allclose(regularisers(theta), torch.stack(squares))
     assert torch.equal(theta[:, :2], theta[:, 2:])
     assert vmap(problem().model, in_dims=(None, 0))(starts(2, 1)[:, 0], problem().inputs).abs().max() == 0
 
@@ -50,6 +46,6 @@ def test_ratios_of_means_have_the_error_of_their_scatter():
     assert found.standard_errors == pytest.approx([0, 0], abs=1e-12)  # a factor common to a seed's errors drops out
 
 
-def test_pseudo_values_of_a_mean_are_the_values():
+def test_means_without_each_pair_of_starts():
     values = torch.tensor([1.0, 2.0, 6.0, 3.0, 4.0, 8.0])
-    assert np.allclose(pseudo_values(without_each(values)), [2, 3, 7])  # of pairs
+    assert np.allclose(without_each(values), [4, 5, 4.5, 2.5])  # the pairs are 2, 3, 7

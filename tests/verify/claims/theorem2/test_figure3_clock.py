@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from verify.claims.theorem2.figure3 import SHORTEST
-from verify.claims.theorem2.figure3_clock import GROWTH, exponent, jackknife_variance, log_drop_time
+from verify.claims.theorem2.figure3_clock import GROWTH, exponent, log_drop_time
 from verify.estimate import Measurement
 
 
@@ -14,12 +14,6 @@ def test_drop_time_of_a_known_curve():
 
 def test_a_drop_that_has_not_come_has_no_time():
     assert np.isnan(log_drop_time(np.arange(1.0, 50.0), np.full((49, 2), SHORTEST + 1)))
-
-
-def test_jackknife_of_a_mean_is_its_squared_standard_error():
-    values = np.array([1.0, 4.0, 2.0, 8.0, 5.0])
-    parts = np.array([np.delete(values, k).mean() for k in range(5)])
-    assert jackknife_variance(parts) == pytest.approx(values.var(ddof=1) / 5, rel=1e-12)
 
 
 def test_the_exponent_of_a_power_law_is_found_with_the_jackknife_error_over_pairs():
