@@ -23,7 +23,7 @@ from torch import Generator, Tensor
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.lanes.kernel import Kernel
 from numerics.problem import Problem
-from numerics.step import Numbers, Step, compiled_step, eager_step, lane_kernel
+from numerics.step import Numbers, Step, compiled_step, lane_kernel, traced_step
 from numerics.update_rule import UpdateRule
 
 REPLICAS_PER_BLOCK = 256
@@ -212,7 +212,7 @@ class Ensemble:
     def _step(self, packed: Tensor) -> Step:
         problem, rule = self.problem, self.rule
         if not self.compiled:
-            return eager_step(problem.model, rule.structure)
+            return traced_step(problem.model, rule.structure)
         shapes = (packed.shape, problem.inputs.shape, rule.batch_size, rule.sharing, packed.dtype, packed.device)
         return compiled_step(problem.model, rule.structure, shapes)
 

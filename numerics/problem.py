@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
+
+from numerics.traced import Traced
 
 Model = Callable[[Tensor, Tensor], Tensor]
 """``h(theta, x) -> scalar`` with flat ``theta`` ``[P]`` and one input ``x``."""
@@ -62,7 +64,7 @@ class Problem:
             raise ValueError(f"theta must be flat, [P], got shape {list(theta.shape)}; pass theta.flatten()")
         if not torch.isfinite(theta).all():
             raise ValueError(f"theta must be finite, got {theta}")
-        values = vmap(self.model, in_dims=(None, 0))(theta, self.inputs)
+        values = _values(self.model)(theta, self.inputs)
         if values.shape != self.labels.shape:
             raise ValueError(
                 f"model must return a scalar for one input, got shape {list(values.shape[1:])}; index or sum its output"
@@ -80,4 +82,14 @@ class Problem:
             ValueError: As `predictions`.
         """
         self.predictions(theta)
-        return vmap(grad(self.model), in_dims=(None, 0))(theta, self.inputs)
+        return _gradients(self.model)(theta, self.inputs)
+
+
+@lru_cache(maxsize=64)
+def _values(model: Model) -> Traced:
+    return Traced(vmap(model, in_dims=(None, 0)))
+
+
+@lru_cache(maxsize=64)
+def _gradients(model: Model) -> Traced:
+    return Traced(vmap(grad(model), in_dims=(None, 0)))

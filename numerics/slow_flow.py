@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from numerics.problem import Problem
+from numerics.traced import Traced
 from numerics.zero_loss_manifold import retract
 
 
@@ -54,4 +55,4 @@ def descent(problem: Problem) -> Callable[[Tensor], Tensor]:
         pull, jacobian = grad(regulariser, has_aux=True)(theta)
         return jacobian.T @ torch.linalg.solve(jacobian @ jacobian.T, jacobian @ pull) - pull
 
-    return vmap(along)
+    return Traced(vmap(along))

@@ -15,6 +15,7 @@ from torch.func import grad, vmap
 from numerics.lanes.kernel import Kernel, NoCompilerError, kernel
 from numerics.lanes.operations import UnsupportedError
 from numerics.problem import Model, Problem
+from numerics.traced import Traced
 from numerics.update_rule import Structure
 
 Step = Callable[..., Tensor]
@@ -88,6 +89,12 @@ def eager_step(model: Model, structure: Structure) -> Step:
         return vmap(step, in_dims=in_dims, out_dims=-1)(states, noise, drawn, numbers, inputs, labels)
 
     return steps
+
+
+@cache
+def traced_step(model: Model, structure: Structure) -> Step:
+    """Return the eager step, traced for each set of shapes."""
+    return Traced(eager_step(model, structure))
 
 
 @cache

@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 from numerics.ensemble import Ensemble, State
 from numerics.flow import flow, midpoint_steps
 from numerics.problem import Problem
+from numerics.traced import Traced
 from numerics.update_rule import UpdateRule
 from verify.claim import Context, Job
 from verify.estimate import Array, Estimate, Measurement
@@ -41,7 +42,7 @@ def midpoint_descent(problem: Problem, theta: Tensor, lr: float, num_steps: int)
     def loss(at: Tensor) -> Tensor:
         return (vmap(problem.model, in_dims=(None, 0))(at, problem.inputs) - problem.labels).square().mean()
 
-    return midpoint_steps(lambda at: -vmap(grad(loss))(at), theta, lr, num_steps)
+    return midpoint_steps(Traced(lambda at: -vmap(grad(loss))(at)), theta, lr, num_steps)
 
 
 @dataclass(frozen=True)

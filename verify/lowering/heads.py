@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.func import jacfwd
+from torch.func import grad, jacfwd, vmap
 
-from numerics.problem import Problem
+from numerics.problem import Model, Problem
+from numerics.traced import Traced
 from numerics.zero_loss_manifold import NormalSpace, normal_space
 from theory.index_algebra import DELTA, RANGE, TANGENT, THETA, H, Head
 from verify.lowering.low_rank import LowRank
@@ -91,10 +92,18 @@ class Heads:
 
 def model_derivative(problem: Problem, theta: Tensor, order: int) -> Tensor:
     """Return the order-th derivatives of h(theta, x_i), ``[N, P, ..., P]``: one backward pass, then forward passes."""
-    function = problem.jacobian if order else problem.predictions
+    if order < 2:
+        return problem.jacobian(theta) if order else problem.predictions(theta)
+    problem.predictions(theta)
+    return _derivative(problem.model, order)(theta, problem.inputs)
+
+
+@lru_cache(maxsize=64)
+def _derivative(model: Model, order: int) -> Traced:
+    function = vmap(grad(model), in_dims=(None, 0))
     for _ in range(order - 1):
         function = jacfwd(function)
-    return function(theta)
+    return Traced(function)
 
 
 def require_symmetric(head: Head, value: Tensor | LowRank) -> None:

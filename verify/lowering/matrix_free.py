@@ -10,6 +10,7 @@ ranks, are batch axes (vmap).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 from math import prod
 from string import ascii_uppercase
@@ -19,6 +20,8 @@ from torch import Tensor
 from torch.func import vmap
 
 from numerics.directional_derivative import gradient_along
+from numerics.problem import Model
+from numerics.traced import Traced
 from theory.index_algebra import TANGENT, H
 from verify.lowering.heads import Heads, Written
 from verify.lowering.low_rank import LowRank
@@ -160,19 +163,34 @@ def _gradients_along(heads: Heads, label: str, axes: str, vectors: Sequence[Oper
 
     The label ``a`` of the data is one of the axes; each vector has some of them.
     """
-
-    def gradient(x: Tensor, *directions: Tensor) -> Tensor:
-        return gradient_along(heads.problem.model, directions)(heads.theta, x)
-
     inputs = Operand(label, heads.problem.inputs)
     operands, most = [inputs, *vectors], max(1, BATCH_ENTRIES // len(heads.theta))
     sizes = {letter: size for o in operands for letter, size in zip(o.subscript, o.tensor.shape, strict=False)}
+    loops = []
     for letter in reversed(axes):  # the innermost axis first; the outer ones share what is left of the budget
         chunk = min(sizes[letter], most)
-        in_dims = tuple(0 if letter in operand.subscript else None for operand in operands)
-        gradient = vmap(gradient, in_dims=in_dims, chunk_size=chunk)
+        loops.append(_Axis(tuple(0 if letter in operand.subscript else None for operand in operands), chunk))
         most = max(1, most // chunk)
-    return gradient(*(o.tensor for o in operands))
+    return _gradient(heads.problem.model, tuple(loops))(heads.theta, *(o.tensor for o in operands))
+
+
+class _Axis(NamedTuple):
+    """An axis of a batch: where each operand has it, and how many of its entries are computed at once."""
+
+    in_dims: tuple[int | None, ...]
+    chunk: int
+
+
+@lru_cache(maxsize=256)
+def _gradient(model: Model, axes: tuple[_Axis, ...]) -> Traced:
+    """Return (theta, inputs, directions...) -> gradients along the directions, for all entries of the axes."""
+
+    def gradient(theta: Tensor, x: Tensor, *directions: Tensor) -> Tensor:
+        return gradient_along(model, directions)(theta, x)
+
+    for axis in axes:
+        gradient = vmap(gradient, in_dims=(None, *axis.in_dims), chunk_size=axis.chunk)
+    return Traced(gradient)
 
 
 def _index(operand: Operand) -> str:
