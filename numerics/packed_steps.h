@@ -1,0 +1,229 @@
+// Steps of matrix sensing on packed symmetric measurements, many in one call. With W = U^T and rows a_b = svec(S_b):
+//   x = svec(U U^T), where (U U^T)_ij is the product of columns i and j of W;
+//   c_b = rate (a_b . x - target_b) and sum = sum_b c_b a_b, where a row is read once: the sum takes a few rows while the
+//   products of the next few with x are taken;
+//   W <- W + W smat(sum).
+// Each is cut into PARTS, whatever the number of threads, so that this changes no bit.
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <vector>
+
+constexpr int PARTS = 2;
+constexpr int ROWS = 4;     // of a tile, and of measurements that are taken together
+constexpr int COLUMNS = 4;  // vectors of a tile, at most
+const REAL ROOT = std::sqrt(REAL(2));
+
+// Threads that take the steps of a run together.
+class Team {
+ public:
+  explicit Team(int size) : size(size) {}
+  const int size;
+
+  void wait() {
+    const int now = round.load(std::memory_order_relaxed);
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
+      arrived.store(0, std::memory_order_relaxed);
+      round.store(now + 1, std::memory_order_release);
+    } else {
+      for (int spins = 0; round.load(std::memory_order_acquire) == now; spins++)
+        if (spins > 10000) std::this_thread::yield();  // another process may have the other thread's processor
+    }
+  }
+
+ private:
+  std::atomic<int> arrived{0}, round{0};
+};
+
+// Calls strip(number of vectors, first vector) for as few strips of columns as there can be.
+template <class F>
+INLINE void by_strips(int first, int last, F strip) {
+  for (; first + COLUMNS <= last; first += COLUMNS) strip(std::integral_constant<int, COLUMNS>{}, first);
+  if (last - first == 3) strip(std::integral_constant<int, 3>{}, first);
+  if (last - first == 2) strip(std::integral_constant<int, 2>{}, first);
+  if (last - first == 1) strip(std::integral_constant<int, 1>{}, first);
+}
+
+template <int WIDTH>
+INLINE void add_product(V (&tile)[ROWS][WIDTH], const REAL* left, int row_step, int inner_step, const V* right,
+                        int right_step, int inner) {
+  for (int k = 0; k < inner; k++)
+    for (int row = 0; row < ROWS; row++)
+      for (int column = 0; column < WIDTH; column++)
+        tile[row][column] += left[row * row_step + k * inner_step] * right[k * right_step + column];
+}
+
+// One run on its way: two W's in turn, ROWS of zeros below and filled up to whole vectors on the right.
+class Run {
+ public:
+  Run(int dimension, const REAL* factor)
+      : d(dimension), columns((d + LANES - 1) / LANES), width(int64_t(d) * (d + 1) / 2), x(width) {
+    for (auto& w : factors) w.resize((d + ROWS) * columns);
+    for (auto& sum : sums) sum.resize(width);
+    for (auto& slope : slopes) slope.resize(d * columns);
+    REAL* const w = numbers(factors[0]);
+    for (int i = 0; i < d; i++)
+      for (int j = 0; j < d; j++) w[j * columns * LANES + i] = factor[i * d + j];
+  }
+
+  void store_factor(int time, REAL* factor) {
+    const REAL* const w = numbers(factors[time % 2]);
+    for (int i = 0; i < d; i++)
+      for (int j = 0; j < d; j++) factor[i * d + j] = w[j * columns * LANES + i];
+  }
+
+  void pack_square(int part, int time) {
+    const V* const w = factors[time % 2].data();
+    const REAL* const left = numbers(factors[time % 2]);
+    by_strips(0, columns, [&](auto size, int first) {
+      constexpr int WIDTH = decltype(size)::value;
+      const int end = std::min((first + WIDTH) * LANES, d);
+      for (int i = part * ROWS; i < end; i += PARTS * ROWS) {
+        V tile[ROWS][WIDTH] = {};
+        add_product(tile, left + i, 1, columns * LANES, w + first, columns, d);
+        for (int row = i; row < std::min(i + ROWS, end); row++) {
+          const REAL* const from = (const REAL*)tile[row - i] - first * LANES;
+          REAL* const to = x.data() + start(row) - row;
+          for (int j = std::max(row, first * LANES); j < end; j++) to[j] = from[j] * ROOT;
+          if (row >= first * LANES) to[row] = from[row];
+        }
+      }
+    });
+  }
+
+  void add_rows(int part, const REAL* measurements, const int64_t* drawn, const REAL* targets, int batch, REAL rate) {
+    const int first = int64_t(batch) * part / PARTS, last = int64_t(batch) * (part + 1) / PARTS;
+    std::fill(sums[part].begin(), sums[part].end(), REAL(0));
+    const REAL *added[ROWS], *read[ROWS];
+    REAL weights[ROWS], products[ROWS];
+    for (int b = first; b < last; b += ROWS) {
+      for (int k = 0; k < ROWS; k++) {
+        const int at = std::min(b + k, last - 1);  // the last rows again, of weight 0, where they do not come out even
+        read[k] = measurements + (drawn ? drawn[at] : at) * width;
+      }
+      b == first ? pass<false, true>(part, added, weights, read, products)
+                 : pass<true, true>(part, added, weights, read, products);
+      for (int k = 0; k < ROWS; k++) {
+        added[k] = read[k];
+        weights[k] = b + k < last ? rate * (products[k] - targets[b + k]) : 0;
+      }
+    }
+    if (first < last) pass<true, false>(part, added, weights, read, products);
+  }
+
+  void move(int part, int time) {
+    const int first = columns * part / PARTS, last = columns * (part + 1) / PARTS;
+    unpack(numbers(slopes[part]), first * LANES, last * LANES);
+    const V* const w = factors[time % 2].data();
+    V* const moved = factors[(time + 1) % 2].data();
+    const REAL* const left = numbers(factors[time % 2]);
+    by_strips(first, last, [&](auto size, int at) {
+      constexpr int WIDTH = decltype(size)::value;
+      for (int i = 0; i < d; i += ROWS) {
+        V tile[ROWS][WIDTH];
+        for (int row = 0; row < ROWS; row++)
+          for (int k = 0; k < WIDTH; k++) tile[row][k] = w[(i + row) * columns + at + k];
+        add_product(tile, left + i * columns * LANES, columns * LANES, 1, slopes[part].data() + at - first, last - first, d);
+        for (int row = 0; row < ROWS; row++)
+          for (int k = 0; k < WIDTH; k++) moved[(i + row) * columns + at + k] = tile[row][k];
+      }
+    });
+  }
+
+ private:
+  const int d, columns;
+  const int64_t width;
+  std::vector<V> factors[2], slopes[PARTS];
+  std::vector<REAL> x, sums[PARTS];
+
+  static REAL* numbers(std::vector<V>& vectors) { return (REAL*)vectors.data(); }
+
+  // Where row i of the upper triangle starts.
+  int64_t start(int i) const { return int64_t(i) * d - int64_t(i) * (i - 1) / 2; }
+
+  template <bool ADDS, bool MULTIPLIES>
+  void pass(int part, const REAL* const* added, const REAL* weights, const REAL* const* read, REAL* products) {
+    V totals[ROWS] = {};
+    REAL rests[ROWS] = {};
+    REAL* const sum = sums[part].data();
+    int64_t at = 0;
+    for (; at + LANES <= width; at += LANES) {
+      if constexpr (ADDS) {
+        V here = load(sum + at);
+        for (int k = 0; k < ROWS; k++) here += weights[k] * load(added[k] + at);
+        store(sum + at, here);
+      }
+      if constexpr (MULTIPLIES) {
+        const V here = load(x.data() + at);
+        for (int k = 0; k < ROWS; k++) totals[k] += here * load(read[k] + at);
+      }
+    }
+    for (; at < width; at++)
+      for (int k = 0; k < ROWS; k++) {
+        if constexpr (ADDS) sum[at] += weights[k] * added[k][at];
+        if constexpr (MULTIPLIES) rests[k] += x[at] * read[k][at];
+      }
+    for (int k = 0; k < ROWS; k++) {
+      products[k] = rests[k];
+      for (int lane = 0; lane < LANES; lane++) products[k] += totals[k][lane];
+    }
+  }
+
+  void unpack(REAL* slope, int begin, int end) {
+    const int stride = end - begin;
+    const auto total = [&](int64_t at) {
+      REAL value = 0;
+      for (int part = 0; part < PARTS; part++) value += sums[part][at];
+      return value;
+    };
+    end = std::min(end, d);
+    for (int i = 0; i < end; i++)
+      for (int j = std::max(i, begin); j < end; j++) slope[i * stride + j - begin] = total(start(i) + j - i) / ROOT;
+    for (int j = begin; j < end; j++) {
+      slope[j * stride + j - begin] = total(start(j));
+      for (int i = j + 1; i < d; i++) slope[i * stride + j - begin] = total(start(j) + i - j) / ROOT;
+    }
+  }
+};
+
+// Calls work(k) for each k below the count, each in a thread of its own, the first in this one.
+template <class F>
+void in_threads(int count, F work) {
+  std::vector<std::thread> others;
+  for (int k = 1; k < count; k++) others.emplace_back(work, k);
+  work(0);
+  for (auto& other : others) other.join();
+}
+
+// theta [runs, d, d], targets [steps, runs, batch], drawn as these or null; measurements [.., d (d + 1)/2].
+extern "C" void steps(REAL* theta, const REAL* measurements, const REAL* targets, const int64_t* drawn, double rate,
+                      int64_t num_steps, int64_t num_runs, int64_t batch, int64_t d, int64_t num_threads) {
+  const auto take = [&](int64_t r, Run& run, int member, Team& team) {
+    const REAL* const rows = drawn ? measurements : measurements + r * batch * (d * (d + 1) / 2);
+    const auto in_parts = [&](auto work) {
+      for (int part = member; part < PARTS; part += team.size) work(part);
+      team.wait();
+    };
+    for (int64_t time = 0; time < num_steps; time++) {
+      const int64_t at = (time * num_runs + r) * batch;
+      in_parts([&](int part) { run.pack_square(part, time); });
+      in_parts([&](int part) { run.add_rows(part, rows, drawn ? drawn + at : nullptr, targets + at, batch, rate); });
+      in_parts([&](int part) { run.move(part, time); });
+    }
+  };
+  if (num_runs == 1) {
+    Team team(std::min<int64_t>(num_threads, PARTS));
+    Run run(d, theta);
+    in_threads(team.size, [&](int member) { take(0, run, member, team); });
+    run.store_factor(num_steps, theta);
+  } else {
+    in_threads(std::min(num_threads, num_runs), [&](int first) {
+      Team alone(1);
+      for (int64_t r = first; r < num_runs; r += num_threads) {
+        Run run(d, theta + r * d * d);
+        take(r, run, 0, alone);
+        run.store_factor(num_steps, theta + r * d * d);
+      }
+    });
+  }
+}
