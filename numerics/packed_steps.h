@@ -12,7 +12,7 @@
 constexpr int PARTS = 2;
 constexpr int ROWS = 4;     // of a tile, and of measurements that are taken together
 constexpr int COLUMNS = 4;  // vectors of a tile, at most
-const REAL ROOT = std::sqrt(REAL(2));
+const REAL ROOT = std::sqrt(REAL(2)), INVERSE_ROOT = std::sqrt(REAL(0.5));
 
 // Threads that take the steps of a run together.
 class Team {
@@ -35,6 +35,14 @@ class Team {
   std::atomic<int> arrived{0}, round{0};
 };
 
+INLINE REAL sum_of_lanes(V x) {
+  REAL lanes[LANES];
+  store(lanes, x);
+  for (int half = LANES / 2; half > 0; half /= 2)
+    for (int k = 0; k < half; k++) lanes[k] += lanes[k + half];
+  return lanes[0];
+}
+
 // Calls strip(number of vectors, first vector) for as few strips of columns as there can be.
 template <class F>
 INLINE void by_strips(int first, int last, F strip) {
@@ -47,10 +55,12 @@ INLINE void by_strips(int first, int last, F strip) {
 template <int WIDTH>
 INLINE void add_product(V (&tile)[ROWS][WIDTH], const REAL* left, int row_step, int inner_step, const V* right,
                         int right_step, int inner) {
-  for (int k = 0; k < inner; k++)
+  for (int k = 0; k < inner; k++, left += inner_step, right += right_step) {
+    V vectors[WIDTH];
+    for (int column = 0; column < WIDTH; column++) vectors[column] = right[column];
     for (int row = 0; row < ROWS; row++)
-      for (int column = 0; column < WIDTH; column++)
-        tile[row][column] += left[row * row_step + k * inner_step] * right[k * right_step + column];
+      for (int column = 0; column < WIDTH; column++) tile[row][column] += left[row * row_step] * vectors[column];
+  }
 }
 
 // One run on its way: two W's in turn, ROWS of zeros below and filled up to whole vectors on the right.
@@ -146,27 +156,26 @@ class Run {
     V totals[ROWS] = {};
     REAL rests[ROWS] = {};
     REAL* const sum = sums[part].data();
+    const REAL* const point = x.data();
+    const int64_t end = width;
     int64_t at = 0;
-    for (; at + LANES <= width; at += LANES) {
+    for (; at + LANES <= end; at += LANES) {
       if constexpr (ADDS) {
         V here = load(sum + at);
         for (int k = 0; k < ROWS; k++) here += weights[k] * load(added[k] + at);
         store(sum + at, here);
       }
       if constexpr (MULTIPLIES) {
-        const V here = load(x.data() + at);
+        const V here = load(point + at);
         for (int k = 0; k < ROWS; k++) totals[k] += here * load(read[k] + at);
       }
     }
-    for (; at < width; at++)
+    for (; at < end; at++)
       for (int k = 0; k < ROWS; k++) {
         if constexpr (ADDS) sum[at] += weights[k] * added[k][at];
-        if constexpr (MULTIPLIES) rests[k] += x[at] * read[k][at];
+        if constexpr (MULTIPLIES) rests[k] += point[at] * read[k][at];
       }
-    for (int k = 0; k < ROWS; k++) {
-      products[k] = rests[k];
-      for (int lane = 0; lane < LANES; lane++) products[k] += totals[k][lane];
-    }
+    for (int k = 0; k < ROWS; k++) products[k] = rests[k] + sum_of_lanes(totals[k]);
   }
 
   void unpack(REAL* slope, int begin, int end) {
@@ -178,10 +187,10 @@ class Run {
     };
     end = std::min(end, d);
     for (int i = 0; i < end; i++)
-      for (int j = std::max(i, begin); j < end; j++) slope[i * stride + j - begin] = total(start(i) + j - i) / ROOT;
+      for (int j = std::max(i, begin); j < end; j++) slope[i * stride + j - begin] = total(start(i) + j - i) * INVERSE_ROOT;
     for (int j = begin; j < end; j++) {
       slope[j * stride + j - begin] = total(start(j));
-      for (int i = j + 1; i < d; i++) slope[i * stride + j - begin] = total(start(j) + i - j) / ROOT;
+      for (int i = j + 1; i < d; i++) slope[i * stride + j - begin] = total(start(j) + i - j) * INVERSE_ROOT;
     }
   }
 };
