@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 from torch.func import vmap
 
-from numerics.ensemble import State
+from numerics.ensemble import State, one_torch_thread
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.matrix_sensing import Planted
 from numerics.packed_steps import packed_steps
@@ -156,8 +156,9 @@ class PackedSensing:
         while step < end:
             number, first = divmod(step, STEPS_PER_BLOCK)
             places = slice(first, min(STEPS_PER_BLOCK, first + end - step))
-            noise, draws = self._randomness(number)
-            factors = self._moved(factors, *self._heard(noise, draws, places))
+            with one_torch_thread():
+                heard = self._heard(*self._randomness(number), places)
+            factors = self._moved(factors, *heard)
             step += places.stop - first
         if not torch.isfinite(factors).all():
             raise FloatingPointError(

@@ -1,9 +1,10 @@
 // Steps of matrix sensing on packed symmetric measurements, many in one call. With W = U^T and rows a_b = svec(S_b):
 //   x = svec(U U^T), where (U U^T)_ij is the product of columns i and j of W;
-//   c_b = rate (a_b . x - target_b) and sum = sum_b c_b a_b, where a row is read once: the sum takes a few rows while the
-//   products of the next few with x are taken;
+//   c_b = rate (a_b . x - target_b) and sum = sum_b c_b a_b;
 //   W <- W + W smat(sum).
-// Each is cut into PARTS, whatever the number of threads, so that this changes no bit.
+// A row of the batch is read from memory once: in one pass it is multiplied by x and the rows before it, still in a
+// core's own cache, are added to the sum. The work is cut into PARTS, whatever the number of threads, which therefore
+// changes no bit.
 #include <algorithm>
 #include <atomic>
 #include <thread>
@@ -43,7 +44,7 @@ INLINE REAL sum_of_lanes(V x) {
   return lanes[0];
 }
 
-// Calls strip(number of vectors, first vector) for as few strips of columns as there can be.
+// Calls strip(number of vectors, first vector) for strips of columns, as wide as a tile may be.
 template <class F>
 INLINE void by_strips(int first, int last, F strip) {
   for (; first + COLUMNS <= last; first += COLUMNS) strip(std::integral_constant<int, COLUMNS>{}, first);
@@ -52,6 +53,7 @@ INLINE void by_strips(int first, int last, F strip) {
   if (last - first == 1) strip(std::integral_constant<int, 1>{}, first);
 }
 
+// tile += left right, over inner columns of left and rows of right.
 template <int WIDTH>
 INLINE void add_product(V (&tile)[ROWS][WIDTH], const REAL* left, int row_step, int inner_step, const V* right,
                         int right_step, int inner) {
@@ -63,7 +65,8 @@ INLINE void add_product(V (&tile)[ROWS][WIDTH], const REAL* left, int row_step, 
   }
 }
 
-// One run on its way: two W's in turn, ROWS of zeros below and filled up to whole vectors on the right.
+// One run on its way. It has two W's, of which each step makes one from the other, filled up with zeros to whole vectors
+// and tiles.
 class Run {
  public:
   Run(int dimension, const REAL* factor)
@@ -82,6 +85,7 @@ class Run {
       for (int j = 0; j < d; j++) factor[i * d + j] = w[j * columns * LANES + i];
   }
 
+  // x, every PARTS-th of its tiles.
   void pack_square(int part, int time) {
     const V* const w = factors[time % 2].data();
     const REAL* const left = numbers(factors[time % 2]);
@@ -101,6 +105,7 @@ class Run {
     });
   }
 
+  // One of the PARTS of the sum, over its share of the batch.
   void add_rows(int part, const REAL* measurements, const int64_t* drawn, const REAL* targets, int batch, REAL rate) {
     const int first = int64_t(batch) * part / PARTS, last = int64_t(batch) * (part + 1) / PARTS;
     std::fill(sums[part].begin(), sums[part].end(), REAL(0));
@@ -121,6 +126,7 @@ class Run {
     if (first < last) pass<true, false>(part, added, weights, read, products);
   }
 
+  // The next W, a share of its columns.
   void move(int part, int time) {
     const int first = columns * part / PARTS, last = columns * (part + 1) / PARTS;
     unpack(numbers(slopes[part]), first * LANES, last * LANES);
@@ -133,7 +139,8 @@ class Run {
         V tile[ROWS][WIDTH];
         for (int row = 0; row < ROWS; row++)
           for (int k = 0; k < WIDTH; k++) tile[row][k] = w[(i + row) * columns + at + k];
-        add_product(tile, left + i * columns * LANES, columns * LANES, 1, slopes[part].data() + at - first, last - first, d);
+        const V* const slope = slopes[part].data() + at - first;
+        add_product(tile, left + i * columns * LANES, columns * LANES, 1, slope, last - first, d);
         for (int row = 0; row < ROWS; row++)
           for (int k = 0; k < WIDTH; k++) moved[(i + row) * columns + at + k] = tile[row][k];
       }
@@ -151,6 +158,7 @@ class Run {
   // Where row i of the upper triangle starts.
   int64_t start(int i) const { return int64_t(i) * d - int64_t(i) * (i - 1) / 2; }
 
+  // Adds some rows to the sum and multiplies others by x, ROWS of each.
   template <bool ADDS, bool MULTIPLIES>
   void pass(int part, const REAL* const* added, const REAL* weights, const REAL* const* read, REAL* products) {
     V totals[ROWS] = {};
@@ -178,19 +186,19 @@ class Run {
     for (int k = 0; k < ROWS; k++) products[k] = rests[k] + sum_of_lanes(totals[k]);
   }
 
-  void unpack(REAL* slope, int begin, int end) {
-    const int stride = end - begin;
-    const auto total = [&](int64_t at) {
-      REAL value = 0;
-      for (int part = 0; part < PARTS; part++) value += sums[part][at];
-      return value;
+  // Some columns of smat(sum): what lies above the diagonal, from rows of the packed triangle; the rest mirrors it.
+  void unpack(REAL* slope, int first, int last) {
+    const int stride = last - first, end = std::min(last, d);
+    const auto entry = [&](int i, int j) {
+      REAL total = 0;
+      for (int part = 0; part < PARTS; part++) total += sums[part][start(i) + j - i];
+      return total;
     };
-    end = std::min(end, d);
     for (int i = 0; i < end; i++)
-      for (int j = std::max(i, begin); j < end; j++) slope[i * stride + j - begin] = total(start(i) + j - i) * INVERSE_ROOT;
-    for (int j = begin; j < end; j++) {
-      slope[j * stride + j - begin] = total(start(j));
-      for (int i = j + 1; i < d; i++) slope[i * stride + j - begin] = total(start(j) + i - j) * INVERSE_ROOT;
+      for (int j = std::max(i + 1, first); j < end; j++) slope[i * stride + j - first] = entry(i, j) * INVERSE_ROOT;
+    for (int j = first; j < end; j++) {
+      slope[j * stride + j - first] = entry(j, j);
+      for (int i = j + 1; i < d; i++) slope[i * stride + j - first] = entry(j, i) * INVERSE_ROOT;
     }
   }
 };
@@ -204,8 +212,9 @@ void in_threads(int count, F work) {
   for (auto& other : others) other.join();
 }
 
-// theta [runs, d, d], targets [steps, runs, batch], drawn as these or null; measurements [.., d (d + 1)/2].
-extern "C" void steps(REAL* theta, const REAL* measurements, const REAL* targets, const int64_t* drawn, double rate,
+// Moves factors [runs, d, d]. Targets and drawn are [steps, runs, batch]; drawn counts the measurements of all runs, or
+// is null: all that a run has. A single run is shared by up to PARTS threads; of several, each thread takes some.
+extern "C" void steps(REAL* factors, const REAL* measurements, const REAL* targets, const int64_t* drawn, double rate,
                       int64_t num_steps, int64_t num_runs, int64_t batch, int64_t d, int64_t num_threads) {
   const auto take = [&](int64_t r, Run& run, int member, Team& team) {
     const REAL* const rows = drawn ? measurements : measurements + r * batch * (d * (d + 1) / 2);
@@ -222,16 +231,16 @@ extern "C" void steps(REAL* theta, const REAL* measurements, const REAL* targets
   };
   if (num_runs == 1) {
     Team team(std::min<int64_t>(num_threads, PARTS));
-    Run run(d, theta);
+    Run run(d, factors);
     in_threads(team.size, [&](int member) { take(0, run, member, team); });
-    run.store_factor(num_steps, theta);
+    run.store_factor(num_steps, factors);
   } else {
     in_threads(std::min(num_threads, num_runs), [&](int first) {
       Team alone(1);
       for (int64_t r = first; r < num_runs; r += num_threads) {
-        Run run(d, theta + r * d * d);
+        Run run(d, factors + r * d * d);
         take(r, run, 0, alone);
-        run.store_factor(num_steps, theta + r * d * d);
+        run.store_factor(num_steps, factors + r * d * d);
       }
     });
   }
