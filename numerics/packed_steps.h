@@ -7,15 +7,19 @@
 // changes no bit.
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 constexpr int PARTS = 2;
 constexpr int ROWS = 4;     // of a tile, and of measurements that are taken together
 constexpr int COLUMNS = 4;  // vectors of a tile, at most
+constexpr int SPINS = 300000;  // about as long as a large step takes
 const REAL ROOT = std::sqrt(REAL(2)), INVERSE_ROOT = std::sqrt(REAL(0.5));
 
-// Threads that take the steps of a run together.
+// Threads that take the steps of a run together. They spin while they wait for each other, but not for long: a thread that
+// sleeps is woken on a processor that is free, where two that shared one would go on sharing it.
 class Team {
  public:
   explicit Team(int size) : size(size) {}
@@ -25,15 +29,22 @@ class Team {
     const int now = round.load(std::memory_order_relaxed);
     if (arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
       arrived.store(0, std::memory_order_relaxed);
+      std::lock_guard<std::mutex> lock(mutex);
       round.store(now + 1, std::memory_order_release);
-    } else {
-      for (int spins = 0; round.load(std::memory_order_acquire) == now; spins++)
-        if (spins > 10000) std::this_thread::yield();  // another process may have the other thread's processor
+      changed.notify_all();
+      return;
     }
+    const auto is_over = [&] { return round.load(std::memory_order_acquire) != now; };
+    for (int spins = 0; spins < SPINS; spins++)
+      if (is_over()) return;
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, is_over);
   }
 
  private:
   std::atomic<int> arrived{0}, round{0};
+  std::mutex mutex;
+  std::condition_variable changed;
 };
 
 INLINE REAL sum_of_lanes(V x) {
