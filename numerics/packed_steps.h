@@ -26,6 +26,7 @@ class Team {
   const int size;
 
   void wait() {
+    if (size == 1) return;
     const int now = round.load(std::memory_order_relaxed);
     if (arrived.fetch_add(1, std::memory_order_acq_rel) == size - 1) {
       arrived.store(0, std::memory_order_relaxed);
