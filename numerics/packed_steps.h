@@ -15,7 +15,7 @@
 constexpr int PARTS = 2;
 constexpr int ROWS = 4;     // of a tile, and of measurements that are taken together
 constexpr int COLUMNS = 4;  // vectors of a tile, at most
-constexpr int SPINS = 300000;  // about as long as a large step takes
+constexpr int SPINS = 60000;  // tens of microseconds
 const REAL ROOT = std::sqrt(REAL(2)), INVERSE_ROOT = std::sqrt(REAL(0.5));
 
 // Threads that take the steps of a run together. They spin while they wait for each other, but not for long: a thread that
