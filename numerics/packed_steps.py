@@ -26,7 +26,7 @@ def packed_steps(
 ) -> Tensor | None:
     """Return U of each run, ``[R, d, d]``, after T steps on a CPU; None, with a warning, if no C++ compiler works.
 
-    The steps are plain ones on the square loss. Torch's number of threads take part; which of them changes no bit.
+    The steps are plain ones on the square loss, taken by up to torch's number of threads, which changes no bit.
 
     Args:
         factors: U of each run, ``[R, d, d]``, in single or double precision.
