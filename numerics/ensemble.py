@@ -153,7 +153,7 @@ class Ensemble:
         per_chunk = max(1, num_threads * REPLICAS_PER_CHUNK // self.block_size)
         chunks = [self.blocks[k : k + per_chunk] for k in range(0, len(self.blocks), per_chunk)]
         parts = zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True)
-        with _one_torch_thread():
+        with one_torch_thread():
             moved = [self._chunk_by_kernel(kernel, *part, num_threads, step, end) for part in parts]
         return torch.cat(moved, dim=1)
 
@@ -314,7 +314,7 @@ def _pool(num_threads: int) -> ThreadPoolExecutor:
 
 
 @contextmanager
-def _one_torch_thread() -> Iterator[None]:
+def one_torch_thread() -> Iterator[None]:
     """Keep torch's threads from spinning on the processors while ours take steps."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

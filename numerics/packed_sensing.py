@@ -14,10 +14,12 @@ from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
+from torch.func import vmap
 
-from numerics.ensemble import State
+from numerics.ensemble import State, one_torch_thread
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.matrix_sensing import Planted
+from numerics.packed_steps import packed_steps
 from numerics.update_rule import UpdateRule
 
 
@@ -69,6 +71,11 @@ class PackedSensing:
         plain = UpdateRule(rule.lr, rule.noise_std, rule.sampling, rule.batch_size, rule.noise)
         if rule.sampling == "reshuffle" or rule != plain:
             raise ValueError(f"rule must be plain steps on the square loss, full or iid batches, got {rule}")
+        shape, dtypes = (*self.labels.shape, self.truths.shape[-1]), {self.measurements.dtype, self.labels.dtype}
+        if self.measurements.shape != shape or len(dtypes) > 1:
+            raise ValueError(
+                f"measurements must be {list(shape)}, of the labels' dtype, got {list(self.measurements.shape)}"
+            )
 
     @classmethod
     def of(
@@ -145,34 +152,49 @@ class PackedSensing:
                 f"theta must be [{self.dimension**2}, {len(self.labels)}], runs last, got {list(state.theta.shape)}"
             )
         factors = self.factors(state.theta.to(self.labels))
-        clock = torch.arange(STEPS_PER_BLOCK, device=factors.device)
         step, end = state.step, state.step + num_steps
         while step < end:
             number, first = divmod(step, STEPS_PER_BLOCK)
-            noise, draws = self._randomness(number)
-            last = min(STEPS_PER_BLOCK, first + end - step)
-            for place in range(first, last):
-                label_noise = self.rule.noise.at(noise, clock[place], factors.dtype) * self.rule.noise_std
-                factors = self._moved(factors, label_noise, None if draws is None else draws[place])
-            step += last - first
+            places = slice(first, min(STEPS_PER_BLOCK, first + end - step))
+            with one_torch_thread():
+                heard = self._heard(*self._randomness(number), places)
+            factors = self._moved(factors, *heard)
+            step += places.stop - first
         if not torch.isfinite(factors).all():
             raise FloatingPointError(
                 f"a run diverged before step {end}: lr {self.rule.lr} is too large for this problem; lower it"
             )
         return State(factors.flatten(1).T, end)
 
-    def _moved(self, factors: Tensor, noise: Tensor, drawn: Tensor | None) -> Tensor:
-        """Return U after one step with the given label noise ``[R, B]`` on the drawn data, `_randomness`'s rows."""
-        measurements, labels = self.measurements, self.labels
+    def _heard(self, noise: Tensor, draws: Tensor | None, places: slice) -> tuple[Tensor, Tensor | None]:
+        """Return labels with noise ``[T, R, B]`` and drawn rows, `_randomness`'s, in some places of a step block."""
+        clock = torch.arange(STEPS_PER_BLOCK, device=noise.device)[places]
+        label_noise = vmap(self.rule.noise.at, in_dims=(None, 0, None))(noise, clock, self.labels.dtype)
+        label_noise = label_noise * self.rule.noise_std
+        if draws is None:
+            return self.labels + label_noise, None
+        return self.labels.flatten()[draws[places]].view_as(label_noise) + label_noise, draws[places]
+
+    def _moved(self, factors: Tensor, targets: Tensor, draws: Tensor | None) -> Tensor:
+        """Return U after steps towards labels with noise ``[T, R, B]``, of the drawn rows if there are any."""
+        if factors.device.type == "cpu" and factors.dtype in (torch.float32, torch.float64):
+            moved = packed_steps(factors, self.measurements, targets, draws, self.rule.lr)
+            if moved is not None:
+                return moved
+        for step, target in enumerate(targets):
+            factors = self._moved_once(factors, target, None if draws is None else draws[step])
+        return factors
+
+    def _moved_once(self, factors: Tensor, target: Tensor, drawn: Tensor | None) -> Tensor:
+        measurements = self.measurements
         if drawn is not None:
-            measurements = measurements.flatten(0, 1).index_select(0, drawn).unflatten(0, (*labels.shape[:1], -1))
-            labels = labels.flatten().index_select(0, drawn).view_as(noise)
+            measurements = measurements.flatten(0, 1).index_select(0, drawn).unflatten(0, (len(target), -1))
         upper, weights, entry = self._packing
         products = (factors @ factors.mT).flatten(1).index_select(1, upper) * weights
-        residuals = _row_products(products, measurements.mT) - labels - noise
+        residuals = _row_products(products, measurements.mT) - target
         weighted = _row_products(residuals, measurements) / weights
         slope = weighted.index_select(1, entry).view_as(factors)
-        return torch.baddbmm(factors, slope, factors, alpha=-4 * self.rule.lr / labels.shape[1])
+        return torch.baddbmm(factors, slope, factors, alpha=-4 * self.rule.lr / target.shape[1])
 
     @cached_property
     def _packing(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Runner = Callable[[int], object]
 """Takes a number of steps."""
+REST = 0.1
+"""Seconds before a run: the threads of the one before, some of which wait by spinning, leave the processors to it."""
 
 
 class Timed(NamedTuple):
@@ -30,7 +32,7 @@ def interleaved(runners: Mapping[str, Runner], unit: int, seconds: float, num_ru
         num_runs: Rounds.
     """
     sizes = {name: _size(run, unit, seconds) for name, run in runners.items()}
-    rounds = [{name: elapsed(run, sizes[name]) for name, run in runners.items()} for _ in range(num_runs)]
+    rounds = [{name: _rested(run, sizes[name]) for name, run in runners.items()} for _ in range(num_runs)]
     return {name: Timed(sizes[name], np.array([times[name] for times in rounds])) for name in runners}
 
 
@@ -39,6 +41,11 @@ def elapsed(run: Runner, num_steps: int) -> float:
     begin = time.perf_counter()
     run(num_steps)
     return time.perf_counter() - begin
+
+
+def _rested(run: Runner, num_steps: int) -> float:
+    time.sleep(REST)
+    return elapsed(run, num_steps)
 
 
 def _size(run: Runner, unit: int, seconds: float) -> int:

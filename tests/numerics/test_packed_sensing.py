@@ -163,3 +163,10 @@ def test_a_wrong_shape_is_refused():
 def test_a_diverging_run_is_an_error():
     with pytest.raises(FloatingPointError, match="lower it"):
         runs(UpdateRule(5.0, 0.0)).advanced(State(start(), 0), 200)
+
+
+def test_measurements_that_do_not_fit_the_labels_are_refused():
+    found = runs(FULL)
+    for wrong in (found.measurements[:, :, 1:], found.measurements[:, 1:], found.measurements.float()):
+        with pytest.raises(ValueError, match=r"measurements must be \[3, 9, 15\], of the labels' dtype"):
+            replace(found, measurements=wrong)

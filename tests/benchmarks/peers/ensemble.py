@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from numerics.ensemble import Ensemble, State
 from tests.benchmarks.peers.peer import STEPS, Array, Peer, Words
@@ -59,12 +58,9 @@ class OursPacked(Ours):
 
     def given(self, words: Words, draws: Words | None) -> Array:
         assert draws is not None
-        rule, factors = self.work.rule, self.packed.factors(self.start.theta)
-        signs, clock = torch.from_numpy(words.T.copy()), torch.arange(STEPS)
-        for step in range(STEPS):
-            noise: Tensor = rule.noise.at(signs, clock[step], factors.dtype) * rule.noise_std
-            factors = self.packed._moved(factors, noise, torch.from_numpy(draws[step].T.flatten()))
-        return factors.flatten(1).T.numpy()
+        signs, rows = torch.from_numpy(words.T.copy()), torch.from_numpy(draws).mT.flatten(1)
+        heard = self.packed._heard(signs, rows, slice(STEPS))
+        return self.packed._moved(self.packed.factors(self.start.theta), *heard).flatten(1).T.numpy()
 
 
 def ours(work) -> Ours:

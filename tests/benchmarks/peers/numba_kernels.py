@@ -218,7 +218,7 @@ class Numba(Peer):
             return theta.T
         words, draws, state = np.empty(batch, np.int64), np.empty(num_drawn, np.int64), states[0]
         for _ in range(num_blocks):
-            state = draw(state, words, draws, len(self._labels))
+            state = np.uint64(draw(state, words, draws, len(self._labels)))  # an int would be one of 63 bits
             sensing(theta[0], words, draws, *data)
         return theta.T
 
