@@ -255,7 +255,7 @@ CLAIMS = (
     ),
     MeasuredClaim(
         id="diagonal.mini-batch-noise",
-        title="Mini-batch noise leaves less than half of the error, but does not find the sparse truth",
+        title="Mini-batch noise leaves less than half of the error",
         statement="Parameter-dependent noise, induced by mini-batches, is far more effective than Gaussian noise: of "
         "|beta - truth|^2 without noise it leaves less than half.",
         source=Source("haochen2021", "Abstract and the authors' code"),
