@@ -19,6 +19,7 @@ import torch
 
 from numerics.drift import pair_means
 from numerics.ensemble import Ensemble, State
+from numerics.label_noise import RADEMACHER
 from numerics.models import diagonal_network
 from numerics.problem import Problem
 from theory.noisy_lasso import CUMULANT, FOURTH, SPREAD, penalty, variance_over_mean
@@ -60,14 +61,17 @@ def check_penalty(variant: str) -> Exact:
     return Exact.equality(PENALTIES[variant], penalty())
 
 
-NUM_INPUTS, NUM_DATA, NUM_ONES = 20, 40, 4
+NUM_INPUTS, NUM_DATA, NUM_ONES = 16, 24, 3
 STRENGTH = 0.2
 """delta."""
-LRS = (0.16, 0.13, 0.1, 0.08, 0.06)
+LRS = (0.1, 0.08, 0.06, 0.05, 0.04)
 NUM_REPLICAS = 1024
-NUM_LOOKS = 100
-PAUSE = 4.0
-"""Between two looks, in units of the flow's time; 5 of them come before the first."""
+NUM_LOOKS = 800
+PAUSE = 0.2
+"""Between two looks, in units of the flow's time, in which a coefficient's memory is about 1/2.
+
+The mean over a long time, the noise of pairs being opposite, is known much better than from as many separate looks.
+"""
 SMALL = 1e-4
 """Parameters off the support at the start; they decay."""
 FORMULAS = (STATED, "half-correction", "half-variance", "at-rest")
@@ -105,7 +109,7 @@ def rest(seed: int) -> Rest:
     def slope(stated: sp.Expr) -> Array:
         change = sp.lambdify((WEIGHT, SPREAD, FOURTH, DELTA, CUMULANT), sp.diff(stated, ETA))
         found = np.zeros(NUM_INPUTS)
-        found[beta > 0] = -np.linalg.solve(gram, change(*numbers, STANDARD_CUMULANTS["rademacher"][4])) / 2
+        found[beta > 0] = -np.linalg.solve(gram, change(*numbers, STANDARD_CUMULANTS[RADEMACHER.name][4])) / 2
         return found
 
     derived = slope(penalty())
@@ -132,18 +136,19 @@ class AtRest:
     def measure(self, world: str, context: Context, lr: float) -> Measurement:
         """Return both ratios for each formula."""
         problem, beta, slopes = rest(stream(context.seed, "problem at rest", 0))
-        size = NUM_REPLICAS * (1 if context.profile == "quick" else 4) // (1 if world == STATED else 4)
+        size = NUM_REPLICAS * (1 if context.profile == "quick" else 4) // (1 if world == STATED else 8)
+        num_looks = NUM_LOOKS // (1 if world == STATED else 4)
         std = self.noise.get(world, 1.0) * (NUM_DATA * STRENGTH / lr) ** 0.5
         seed = stream(context.seed, f"{world}, round {context.round}", lr)
         replicas = Ensemble(problem, RuleChoice(std, loss=LOSS).at(lr), size, seed)
         start = torch.from_numpy(np.where(beta > 0, np.sqrt(beta), SMALL))
         between = round(PAUSE / lr)
-        state = replicas.advanced(State(start[:, None].repeat(1, size), 0), 5 * between)
+        state = replicas.advanced(State(start[:, None].repeat(1, size), 0), 100 * between)
         moved, squares = torch.zeros_like(state.theta), torch.zeros_like(state.theta)
-        for _ in range(NUM_LOOKS):
+        for _ in range(num_looks):
             state = replicas.advanced(state, between)
             away = state.theta.square() - torch.from_numpy(beta)[:, None]
-            moved, squares = moved + away / NUM_LOOKS, squares + away.square() / NUM_LOOKS
+            moved, squares = moved + away / num_looks, squares + away.square() / num_looks
         moved, squares = (to_array(pair_means(replicas, values)) for values in (moved, squares.sum(0, keepdim=True)))
         variance = float(variance_over_mean().subs(DELTA, STRENGTH)) * beta.sum()
         rows = []
