@@ -270,7 +270,7 @@ CLAIMS = (
                 "quieter": mini_batch_rule(LR, 0.25),
             },
             num_steps={"quick": 10_000, "full": 300_000},
-            num_problems={"quick": 24, "full": 48},
+            num_problems={"quick": 24, "full": 24},
         ),
         estimate=error_left,
         controls=(

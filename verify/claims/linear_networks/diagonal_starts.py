@@ -104,8 +104,8 @@ class Length(NamedTuple):
 
 
 LENGTHS = {
-    "quick": Length({"label": 90_000, "none": 5_000, "spherical": 3_000}, 6),
-    "full": Length({"label": 300_000, "none": 30_000, "spherical": 100_000}, 12),
+    "quick": Length({"label": 90_000, "none": 3_000, "spherical": 1_500}, 6),
+    "full": Length({"label": 300_000, "none": 30_000, "spherical": 30_000}, 12),
 }
 
 
@@ -129,8 +129,8 @@ WORLDS = {
 class FromManyStarts:
     """Errors |beta - target|^2 / |truth|^2 at the end of runs on random problems, by target and start.
 
-    The starts of one problem share their noise: its errors count as one sample. In a world control there are at most
-    6 problems, and a sixth of the steps where label noise cannot reach the truth.
+    The starts of one problem share their noise: its errors count as one sample. A world control has 12 problems, which
+    differ more from each other, and a fortieth of the steps where label noise cannot reach the truth.
     """
 
     def preflight(self) -> None:
@@ -144,12 +144,12 @@ class FromManyStarts:
         """Return the mean errors, targets before starts."""
         noise, size, has_zeros = WORLDS[world]
         length = LENGTHS["quick" if context.profile == "quick" else "full"]
-        num_steps = length.num_steps[noise] // (6 if has_zeros else 1)
+        num_steps = length.num_steps[noise] // (40 if has_zeros else 1)
         rule = Run(noise, size, num_steps).rule(NUM_DATA)
         if noise == "label":
             rule = replace(rule, schedule=Legs(num_steps // 10, 8 * (1.0,) + (0.1, 0.01)))
         found = []
-        for k in range(length.num_problems if world == STATED else min(length.num_problems, 6)):
+        for k in range(length.num_problems if world == STATED else 12):
             seed = stream(context.seed, f"{world}, round {context.round}", k)
             problem, truth = sparse_problem(seed)
             generator = torch.Generator().manual_seed(stream(seed, "starts", k))
