@@ -79,10 +79,26 @@ def _one_sign(generator: Generator, shape: tuple[int, ...]) -> Tensor:
     return torch.zeros(shape, dtype=torch.float64, device=generator.device).scatter(1, label, sign * shape[1] ** 0.5)
 
 
+def _swap(generator: Generator, shape: tuple[int, ...]) -> Tensor:
+    num_labels, one_row = shape[1], (shape[0], 1, shape[2])
+    chosen = [torch.randint(num_labels, one_row, generator=generator, device=generator.device) for _ in range(2)]
+    counts = torch.zeros(shape, dtype=torch.float64, device=generator.device)
+    for label, sign in zip(chosen, (1.0, -1.0), strict=True):
+        counts.scatter_add_(1, label, torch.full(one_row, sign, dtype=torch.float64, device=generator.device))
+    return counts / swap_std(num_labels)
+
+
+def swap_std(num_labels: int) -> float:
+    """Return the standard deviation, for one of n labels, of +1 on a random one and -1 on another, maybe the same."""
+    return (2 * (num_labels - 1)) ** 0.5 / num_labels
+
+
 GAUSSIAN = continuous("gaussian", _normal)
 UNIFORM = continuous("uniform", _uniform)
 ONE_LABEL = continuous("one label", _one_sign)
 """A sign on one random label in each step, n^.5 times it, none on the others: uncorrelated, not independent."""
+SWAP = continuous("swap", _swap)
+"""+1 on one random label and -1 on another over `swap_std`: sums to zero, one batch of size 1 less another."""
 
 
 @cache

@@ -55,8 +55,14 @@ def replica_step(model: Model, structure: Structure) -> Step:
     The state is theta ``[P]``, with momentum followed by the velocity.
     """
 
+    def losses(theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
+        return structure.loss(vmap(model, in_dims=(None, 0))(theta, inputs) - targets)
+
     def batch_loss(theta: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-        return structure.loss(vmap(model, in_dims=(None, 0))(theta, inputs) - targets).mean()
+        return losses(theta, inputs, targets).mean()
+
+    def weighted_loss(theta: Tensor, inputs: Tensor, targets: Tensor, noise: Tensor) -> Tensor:
+        return ((1 + noise) * losses(theta, inputs, targets)).mean()
 
     def step(state: Tensor, noise: Tensor, drawn: Tensor | None, numbers: Numbers, inputs, labels) -> Tensor:
         theta = state[: len(state) // 2] if structure.momentum_kind else state
@@ -65,6 +71,8 @@ def replica_step(model: Model, structure: Structure) -> Step:
         noise = noise * numbers.noise_std
         if structure.noise_on == "gradient":
             slope = grad(batch_loss)(theta, inputs, labels) + noise
+        elif structure.noise_on == "losses":
+            slope = grad(weighted_loss)(theta, inputs, labels, noise)
         else:
             slope = grad(batch_loss)(theta, inputs, labels + noise)
         if structure.has_decay:

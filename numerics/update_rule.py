@@ -49,7 +49,8 @@ class UpdateRule:
         noise_in_time: ``white``: fresh noise in every step; ``zero-sum``, for full batches: an odd step (counted
             from 0) sees the noise of the step before it with the other sign.
         noise_on: ``labels``; or ``gradient``: D gains -lr noise_std z, z ``[P]``, the same in all directions whatever
-            the model and the data are, and the labels are without noise.
+            the model and the data are, and the labels are without noise; or ``losses``, for full batches: the loss of
+            datum i counts 1 + noise_std z_i times, which is how a random batch's mean differs from that of all data.
         schedule: What multiplies the learning rate in each step; None: nothing. Not with momentum: torch.optim.SGD
             keeps a velocity without the learning rate, which differs from v here as soon as that changes.
     """
@@ -65,7 +66,7 @@ class UpdateRule:
     momentum_kind: Literal["heavy-ball", "nesterov"] = "heavy-ball"
     weight_decay: float = 0.0
     noise_in_time: Literal["white", "zero-sum"] = "white"
-    noise_on: Literal["labels", "gradient"] = "labels"
+    noise_on: Literal["labels", "gradient", "losses"] = "labels"
     schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
@@ -81,8 +82,10 @@ class UpdateRule:
             raise ValueError(f"noise_in_time must be 'white' or 'zero-sum', got {self.noise_in_time!r}")
         if self.noise_in_time == "zero-sum" and self.sampling != "full":
             raise ValueError(f"noise_in_time='zero-sum' goes with sampling='full' only, got {self.sampling!r}")
-        if self.noise_on not in ("labels", "gradient"):
-            raise ValueError(f"noise_on must be 'labels' or 'gradient', got {self.noise_on!r}")
+        if self.noise_on not in ("labels", "gradient", "losses"):
+            raise ValueError(f"noise_on must be 'labels', 'gradient' or 'losses', got {self.noise_on!r}")
+        if self.noise_on == "losses" and self.sampling != "full":
+            raise ValueError(f"noise_on='losses' goes with sampling='full' only, got {self.sampling!r}")
         if self.noise_on == "gradient" and self.sharing == "shared":
             raise ValueError("sharing='shared' goes with noise_on='labels' only: the gradient's noise is one vector")
         if (self.sampling == "full") != (self.batch_size is None):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,7 +8,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 from torch.func import grad, vmap
 
 from numerics.ensemble import REPLICAS_PER_BLOCK, REPLICAS_PER_CHUNK, Ensemble, State
-from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, UNIFORM, continuous
+from numerics.label_noise import GAUSSIAN, RADEMACHER, STEPS_PER_BLOCK, SWAP, UNIFORM, continuous, swap_std
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
@@ -104,6 +105,23 @@ def test_noise_on_the_gradient_is_a_vector_of_parameters_and_leaves_the_labels_a
     # At zero training error D = -lr std z, z_j = j, and its opposite in the mirrored half
     expected = -0.1 * 0.5 * torch.arange(len(theta)).double()
     torch.testing.assert_close(moved, torch.stack([expected, -expected], dim=1), rtol=0, atol=1e-15)
+
+
+def test_noise_on_the_losses_is_the_weight_of_each_datum_and_mini_batches_are_such_noise():
+    problem, theta = tanh_place()
+    problem, num_data = replace(problem, labels=problem.labels + 1), problem.num_data
+    start = State(theta[:, None].repeat(1, 2), 0)
+    slopes = -2 * problem.jacobian(theta)  # of each datum's square, whose residual is -1
+    counting = continuous("labels", lambda _, shape: torch.arange(shape[1]).double()[:, None].expand(shape))
+    moved = eager(problem, UpdateRule(0.1, 0.5, noise=counting, noise_on="losses"), 2, 0).advanced(start, 1).theta
+    weights = 1 + 0.5 * torch.arange(num_data).double()
+    expected = [theta - 0.1 * (signed[:, None] * slopes).mean(0) for signed in (weights, 2 - weights)]
+    torch.testing.assert_close(moved, torch.stack(expected, dim=1), rtol=1e-13, atol=1e-13)
+    # The whole gradient, one random datum's more and another's less
+    swap = UpdateRule(0.1, num_data * swap_std(num_data), noise=SWAP, noise_on="losses")
+    moved = eager(problem, swap, 2, 0).advanced(start, 1).theta[:, 0]
+    pairs = [theta - 0.1 * (slopes.mean(0) + slopes[i] - slopes[k]) for i in range(num_data) for k in range(num_data)]
+    assert float((torch.stack(pairs) - moved).abs().amax(1).min()) < 1e-13
 
 
 def test_every_step_block_has_noise_and_draws_of_its_own():

@@ -6,14 +6,16 @@ from numerics.label_noise import (
     ONE_LABEL,
     RADEMACHER,
     STEPS_PER_BLOCK,
+    SWAP,
     UNIFORM,
     continuous,
+    swap_std,
     two_point,
 )
 
-LAWS = [RADEMACHER, GAUSSIAN, UNIFORM, ONE_LABEL]
+LAWS = [RADEMACHER, GAUSSIAN, UNIFORM, ONE_LABEL, SWAP]
 TYPED = [*LAWS, two_point(0.1)]
-FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5, "one label": 3.0}
+FOURTH_MOMENTS = {"rademacher": 1.0, "gaussian": 3.0, "uniform": 9 / 5, "one label": 3.0, "swap": 9 / 4}
 SHAPE = (3, 500)
 
 
@@ -67,6 +69,12 @@ def test_one_label_at_a_time_has_noise_and_no_two_are_correlated():
     samples = z.transpose(0, 1).flatten(1)
     covariance = samples @ samples.T / samples.shape[1]
     assert float((covariance - torch.eye(3, dtype=torch.float64)).abs().max()) < 5 * (2 / samples.shape[1]) ** 0.5
+
+
+def test_a_swap_takes_one_from_a_label_and_gives_it_to_another():
+    counts = sampled(SWAP) * swap_std(SHAPE[0])
+    assert float(counts.sum(1).abs().max()) < 1e-15
+    torch.testing.assert_close(counts.abs().sum(1).unique(), torch.tensor([0.0, 2.0], dtype=torch.float64))
 
 
 def test_words_use_all_their_bits():

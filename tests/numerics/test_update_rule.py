@@ -22,7 +22,11 @@ from numerics.update_rule import UpdateRule
         ({"sampling": "reshuffle"}, "batch_size goes with sampling='iid' or 'reshuffle' .* got None with 'reshuffle'"),
         ({"batch_size": 4}, "batch_size goes with sampling='iid' or 'reshuffle' .* got 4 with 'full'"),
         ({"noise_in_time": "red"}, "noise_in_time must be 'white' or 'zero-sum', got 'red'"),
-        ({"noise_on": "loss"}, "noise_on must be 'labels' or 'gradient', got 'loss'"),
+        ({"noise_on": "loss"}, "noise_on must be 'labels', 'gradient' or 'losses', got 'loss'"),
+        (
+            {"noise_on": "losses", "sampling": "iid", "batch_size": 2},
+            "noise_on='losses' goes with sampling='full' only, got 'iid'",
+        ),
         ({"noise_on": "gradient", "sharing": "shared"}, "sharing='shared' goes with noise_on='labels' only"),
         (
             {"sampling": "iid", "batch_size": 2, "noise_in_time": "zero-sum"},

@@ -13,6 +13,7 @@ PAPER = Paper(
         Item("Abstract: label noise", "SGD with label noise recovers the sparse ground truth"),
         Item("Abstract: arbitrary initialization", "it does so from any start"),
         Item("Abstract: Gaussian noise", "SGD with Gaussian noise or gradient descent overfits to dense solutions"),
+        Item("Abstract: mini-batches", "noise induced by mini-batches is far more effective than Gaussian noise"),
         Item("Abstract: noise variance", "parameter-dependent noise prefers minima with smaller noise variance"),
         Item("Abstract: spherical noise", "spherical Gaussian noise has no such bias"),
         Item("code: train_quadratic.py --opt=GD", "no noise: d = 100, 40 data, 5 ones, v = 1, lr .01, 300,000 steps"),

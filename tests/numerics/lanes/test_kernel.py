@@ -8,7 +8,7 @@ from torch import Tensor
 
 from numerics import ensemble as ensemble_module
 from numerics.ensemble import Ensemble, State
-from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, two_point
+from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, SWAP, two_point
 from numerics.lanes import kernel as kernel_module
 from numerics.lanes.kernel import kernel
 from numerics.lanes.operations import UnsupportedError
@@ -78,6 +78,7 @@ RULES = {
     "two points": UpdateRule(0.01, 0.5, noise=two_point(0.2)),
     "zero-sum": UpdateRule(0.01, 0.5, noise_in_time="zero-sum"),
     "gradient noise": UpdateRule(0.01, 0.5, noise=GAUSSIAN, noise_on="gradient"),
+    "noise on the losses": UpdateRule(0.01, 0.5, noise=SWAP, noise_on="losses"),
     "heavy ball": UpdateRule(0.01, 0.5, momentum=0.5),
     "nesterov, decay": UpdateRule(0.01, 0.5, momentum=0.5, momentum_kind="nesterov", weight_decay=0.1),
     "another loss": UpdateRule(0.01, 0.5, loss=lambda r: r**2 + r**4 / 10),
@@ -137,6 +138,7 @@ SPREAD_RULES = {
     "full": UpdateRule(0.01, 0.5),
     "full, shared": UpdateRule(0.01, 0.5, sharing="shared"),
     "gaussian": UpdateRule(0.01, 0.5, noise=GAUSSIAN),
+    "noise on the losses": UpdateRule(0.01, 0.5, noise=SWAP, noise_on="losses"),
     "iid": UpdateRule(0.01, 0.5, "iid", 8),
     "iid, shared": UpdateRule(0.01, 0.5, "iid", 8, sharing="shared"),
     "reshuffled": UpdateRule(0.01, 0.5, "reshuffle", 8, noise=GAUSSIAN),

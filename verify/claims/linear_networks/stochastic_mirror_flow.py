@@ -3,7 +3,8 @@
 Units are those of the flow: X and y over n^(1/2), time t = eta k, noise of variance n delta / eta on every label. Over
 a long time log beta_j cannot grow, and where beta_j stays its mean rate is 0; the rate is affine in beta, so that the
 time average obeys the optimality conditions of the weighted Lasso. Steps of finite length add a term of order eta,
-which is extrapolated away. The source's delta is 1e-3; that its units are the flow's is our reading.
+which is extrapolated away here and derived in `diagonal.lasso-step-penalty`. The source's delta is 1e-3; that its units
+are the flow's is our reading.
 """
 
 from __future__ import annotations

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from verify.claim import STATED
+from verify.claims.linear_networks.lasso_step import FORMULAS, LRS, NUM_DATA, STRENGTH, ratios_at_zero, rest
+from verify.estimate import Measurement
+from verify.experiment import to_array
+from verify.weighted_lasso import weighted_lasso
+
+
+def test_the_derived_displacement_is_the_slope_of_the_lasso_with_the_corrected_penalties():
+    problem, beta, slopes = rest(5)
+    support = beta > 0
+    assert ((beta == 0) | (beta > STRENGTH)).all()
+    inputs, labels = (to_array(data) / NUM_DATA**0.5 for data in (problem.inputs, problem.labels))
+    weights, gram = np.sum(inputs**2, 0), inputs.T @ inputs
+    fourth = np.sum(inputs**4, 0)
+    correction = STRENGTH * gram**2 @ beta + STRENGTH**2 * (3 * weights**2 - 4 * fourth) / 4  # kappa_4 = -2
+    lr = 1e-4
+    moved = weighted_lasso(inputs, labels, STRENGTH * weights + lr * correction)
+    assert (moved - beta)[support] / lr == pytest.approx(slopes[STATED][support], rel=1e-6)
+    assert (slopes[STATED][~support] == 0).all()
+
+
+def test_both_ratios_are_read_off_at_learning_rate_zero():
+    size = 2 * len(FORMULAS)
+    records = {
+        f"lr {lr}": Measurement(np.array([1 + 2 * lr, 1 - lr] + [0] * (size - 2)), 1e-4 * np.eye(size), 50)
+        for lr in LRS
+    }
+    found = ratios_at_zero(records, STATED)
+    assert found.values == pytest.approx([1.0, 1.0])
+    assert found.targets.tolist() == [1, 1]
