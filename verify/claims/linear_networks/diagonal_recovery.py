@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from numerics.ensemble import Ensemble, State
+from numerics.ensemble import Ensemble
 from numerics.label_noise import GAUSSIAN, ONE_LABEL
 from numerics.models import diagonal_network
 from numerics.problem import Problem
 from numerics.schedule import Legs
+from numerics.trajectory import trajectory
 from numerics.update_rule import UpdateRule
 from theory.noisy_mirror_flow import LOSS
 from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
@@ -64,11 +65,8 @@ def sparse_problem(seed: int) -> tuple[Problem, Tensor]:
 def predictors(problem: Problem, run: Run, seed: int, looks: Array) -> Tensor:
     """Return beta at some numbers of steps, ``[looks, d]``, from parameters 1."""
     replica = Ensemble(problem, run.rule(problem.num_data), 1, seed)
-    state, found = State(torch.ones(NUM_INPUTS, 1, dtype=torch.float64), 0), []
-    for look in looks:
-        state = replica.advanced(state, int(look) - state.step)
-        found.append(state.theta[:, 0].square())
-    return torch.stack(found)
+    start = torch.ones(NUM_INPUTS, 1, dtype=torch.float64)
+    return trajectory(replica, start, looks.tolist(), lambda theta: theta[:, 0].square())
 
 
 def targets(problem: Problem, truth: Tensor) -> list[Tensor]:

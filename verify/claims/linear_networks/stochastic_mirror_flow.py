@@ -17,9 +17,10 @@ import numpy as np
 import sympy as sp
 import torch
 
-from numerics.ensemble import Ensemble, State
+from numerics.ensemble import Ensemble
 from numerics.models import diagonal_network
 from numerics.problem import Problem
+from numerics.trajectory import trajectory
 from theory.noisy_mirror_flow import CORRELATION, DELTA, GRAM, LOSS, WEIGHT, lasso_slope, mirror_flow
 from verify.claim import STATED, Context, Control, Exact, ExactClaim, Job, MeasuredClaim, Source
 from verify.estimate import Array, Estimate, Measurement
@@ -133,12 +134,8 @@ def average(problem: Problem, lr: float, noise_std: float, duration: float, seed
     replicas = Ensemble(problem, RuleChoice(noise_std, loss=LOSS).at(lr), NUM_REPLICAS, seed)
     between = round(duration / lr / NUM_LOOKS)
     start = torch.ones(NUM_INPUTS, NUM_REPLICAS, dtype=torch.float64)
-    state = replicas.advanced(State(start, 0), NUM_LOOKS * between)
-    total = torch.zeros(NUM_INPUTS, dtype=torch.float64)
-    for _ in range(NUM_LOOKS):
-        state = replicas.advanced(state, between)
-        total += state.theta.square().mean(1)
-    return to_array(total / NUM_LOOKS)
+    looks = range((NUM_LOOKS + 1) * between, (2 * NUM_LOOKS + 1) * between, between)
+    return to_array(trajectory(replicas, start, looks, lambda theta: theta.square().mean(1)).mean(0))
 
 
 def positions(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
