@@ -149,7 +149,7 @@ class Ensemble:
 
     def _by_kernel(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another, the replicas shared out to torch's number of threads."""
-        num_threads = min(torch.get_num_threads(), -(-self.num_replicas // kernel.group_size))
+        num_threads = min(torch.get_num_threads(), -(-self.num_replicas // kernel.layout.group_size))
         per_chunk = max(1, num_threads * REPLICAS_PER_CHUNK // self.block_size)
         chunks = [self.blocks[k : k + per_chunk] for k in range(0, len(self.blocks), per_chunk)]
         parts = zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True)
@@ -161,17 +161,17 @@ class Ensemble:
         self, kernel: Kernel, packed: Tensor, blocks: range, num_threads: int, step: int, end: int
     ) -> Tensor:
         """Return the state of some replica blocks moved on; this thread draws ahead while the others take steps."""
-        problem, groups = self.problem, kernel.grouped(packed)
+        problem, layout, groups = self.problem, kernel.layout, kernel.layout.grouped(packed)
         every: Callable[..., Iterator[None]] = _pool(num_threads).map if num_threads > 1 else map
         is_drawn = self.rule.sampling != "full"
-        inputs, labels = (kernel.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
+        inputs, labels = (layout.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
         share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
         spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
         rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed))))
 
         def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
             pairs = (self._recent(number, blocks, packed, end) for number in numbers)
-            return [(kernel.randomness(noise), kernel.randomness(d) if d is not None else None) for noise, d in pairs]
+            return [(layout.randomness(noise), layout.randomness(d) if d is not None else None) for noise, d in pairs]
 
         def moved(
             randomness: list[tuple[Tensor, Tensor | None]], runs: list[tuple[Tensor, range]], span: range
@@ -185,7 +185,7 @@ class Ensemble:
             moves = every(partial(moved, randomness, runs), spans)
             randomness = drawn(following)
             list(moves)
-        return groups.transpose(0, 1).flatten(1)[:, : packed.shape[1]]
+        return layout.states(groups, *packed.shape)
 
     def _blocks_per_round(self, num_blocks: int, num_rows: int) -> int:
         size = num_blocks * sum(tensor.nbytes for tensor in self._example(num_rows) if tensor is not None)
