@@ -163,14 +163,14 @@ class Ensemble:
         """Return the state of some replica blocks moved on; this thread draws ahead while the others take steps."""
         problem, layout, groups = self.problem, kernel.layout, kernel.layout.grouped(packed)
         every: Callable[..., Iterator[None]] = _pool(num_threads).map if num_threads > 1 else map
-        is_drawn = self.rule.sampling != "full"
+        is_drawn, draws_dtype = self.rule.sampling != "full", layout.draws_dtype(problem.num_data)
         inputs, labels = (layout.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
         share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
         spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
-        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed))))
+        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed), draws_dtype)))
 
         def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
-            pairs = (self._recent(number, blocks, packed, end) for number in numbers)
+            pairs = (self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
             return [(layout.randomness(noise), layout.randomness(d) if d is not None else None) for noise, d in pairs]
 
         def moved(
@@ -187,9 +187,10 @@ class Ensemble:
             list(moves)
         return layout.states(groups, *packed.shape)
 
-    def _blocks_per_round(self, num_blocks: int, num_rows: int) -> int:
-        size = num_blocks * sum(tensor.nbytes for tensor in self._example(num_rows) if tensor is not None)
-        return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // size))
+    def _blocks_per_round(self, num_blocks: int, num_rows: int, draws_dtype: torch.dtype) -> int:
+        noise, draws = self._example(num_rows)
+        size = noise.nbytes + (draws.numel() * draws_dtype.itemsize if draws is not None else 0)
+        return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // (num_blocks * size)))
 
     def _by_chunks(self, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another by torch's operations, eager or compiled."""
@@ -237,9 +238,11 @@ class Ensemble:
         half = torch.randn(num_rows, self._num_drawn, generator=generator, dtype=inputs.dtype, device=inputs.device)
         return torch.cat([half, -half], dim=-1)[:, : self.block_size]
 
-    def _recent(self, number: int, blocks: range, packed: Tensor, end: int) -> tuple[Tensor, Tensor | None]:
+    def _recent(
+        self, number: int, blocks: range, packed: Tensor, end: int, draws_dtype: torch.dtype = torch.int64
+    ) -> tuple[Tensor, Tensor | None]:
         """Return `_randomness`, and keep it where the steps end within its step block: often the next begin there."""
-        key = number, blocks, len(packed), packed.device
+        key = number, blocks, len(packed), packed.device, draws_dtype
         found = self._kept.get(key) or self._randomness(*key)
         if number == end // STEPS_PER_BLOCK and len(blocks) == len(self.blocks):
             self._kept.clear()
@@ -247,15 +250,20 @@ class Ensemble:
         return found
 
     @cached_property
-    def _kept(self) -> dict[tuple[int, range, int, torch.device], tuple[Tensor, Tensor | None]]:
+    def _kept(self) -> dict[tuple[int, range, int, torch.device, torch.dtype], tuple[Tensor, Tensor | None]]:
         return {}
 
     def _randomness(
-        self, number: int, blocks: range, num_rows: int, device: torch.device
+        self,
+        number: int,
+        blocks: range,
+        num_rows: int,
+        device: torch.device,
+        draws_dtype: torch.dtype = torch.int64,
     ) -> tuple[Tensor, Tensor | None]:
         """Return noise and drawn data of one step block, the given replica blocks side by side.
 
-        ``num_rows``: of the state, parameters and with momentum velocities.
+        ``num_rows``: of the state, parameters and with momentum velocities. ``draws_dtype`` changes no drawn number.
         """
         noises, draws = [], []
         half, rule = self._num_drawn, self.rule
@@ -269,9 +277,12 @@ class Ensemble:
             noises += [noise, rule.noise.reflect(noise)]
             if rule.sampling == "iid":
                 shape = (STEPS_PER_BLOCK, batch, half)
-                draws += 2 * [torch.randint(self.problem.num_data, shape, generator=generator, device=device)]
+                drawn = torch.randint(
+                    self.problem.num_data, shape, generator=generator, dtype=draws_dtype, device=device
+                )
+                draws += 2 * [drawn]
             elif rule.sampling == "reshuffle":
-                draws += 2 * [self._shuffled(number, block, batch, device)]
+                draws += 2 * [self._shuffled(number, block, batch, device).to(draws_dtype)]
         kept = slice(self.num_replicas)  # a single replica goes without its mirror
         return torch.cat(noises, dim=-1)[..., kept], torch.cat(draws, dim=-1)[..., kept] if draws else None
 

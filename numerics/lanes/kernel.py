@@ -26,11 +26,17 @@ from numerics.lanes.value import CONSTANT, STEP, array
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w")
 MOST_BYTES = 2 * 1024 * 1024
 """Arrays of a group of replicas may take this much: beyond, they leave the caches that a core has to itself."""
-C_TYPES = {torch.float64: "double", torch.float32: "float", torch.int64: "int64_t"}
+C_TYPES = {
+    torch.float64: "double",
+    torch.float32: "float",
+    torch.int64: "int64_t",
+    torch.int32: "int32_t",
+    torch.int16: "int16_t",
+}
 LANE_MATH = Path(__file__).with_name("lane_math.h")
 NEIGHBOUR_MATH = Path(__file__).with_name("neighbour_math.h")
 SOURCE = """
-extern "C" void steps(REAL* states, const {noise}* const* blocks, const int64_t* const* drawn, const REAL* numbers,
+extern "C" void steps(REAL* states, const {noise}* const* blocks, const {draws}* const* drawn, const REAL* numbers,
                       const REAL* inputs, const REAL* labels, const void* const* constants, int64_t stride,
                       int64_t first_group, int64_t last_group, int64_t first_time, int64_t last_time) {{
 {prologue}
@@ -40,7 +46,7 @@ const int64_t lane = group * LANES;
 for (int64_t time = first_time; time < last_time; time++) {{
 const int64_t place = time % {steps_per_block};
 const {noise}* const block = blocks[time / {steps_per_block}];
-const int64_t* const draws = drawn[time / {steps_per_block}];
+const {draws}* const draws = drawn[time / {steps_per_block}];
 {before}{body}
 {moved}
 }}
@@ -142,7 +148,8 @@ def kernel(
         raise UnsupportedError("drawn rows are too short, or too little of the work")
     if (size := layout.lanes * (code.bytes_per_lane + 16 * rows)) > MOST_BYTES:
         raise UnsupportedError(f"a group of replicas takes {size:,} bytes")
-    loop = {"noise": C_TYPES[block.dtype], "steps_per_block": STEPS_PER_BLOCK} | layout.loop(rows)
+    types = {"noise": C_TYPES[block.dtype], "draws": C_TYPES[layout.draws_dtype(len(inputs))]}
+    loop = {"steps_per_block": STEPS_PER_BLOCK} | types | layout.loop(rows)
     steps = SOURCE.format(**loop, prologue=_lines(code.prologue), body=_lines(code.body))
     header = LANE_MATH.read_text() + (NEIGHBOUR_MATH.read_text() if layout.neighbours > 1 else "")
     function = ctypes.CDLL(str(compiled_library(f"#define REAL {C_TYPES[state.dtype]}\n{header}{steps}"))).steps

@@ -39,6 +39,11 @@ class Layout(ABC):
         """Neighbouring numbers of a replica that loops take at a time."""
         return 1
 
+    def draws_dtype(self, num_data: int) -> torch.dtype:
+        """Return the type of drawn data's numbers."""
+        del num_data
+        return torch.int64
+
     @abstractmethod
     def loop(self, rows: int) -> dict[str, str]:
         """Return C++ text ``first``, before a group's steps, ``before`` and ``moved``, around each, and ``last``."""
@@ -190,6 +195,10 @@ REAL* const next = to + turn * {pitch};
         last = "if (from == other) std::memcpy(to, from, sizeof other);"
         return {"first": first, "before": before, "moved": "}\nstd::swap(from, to);", "last": last}
 
+    def draws_dtype(self, num_data: int) -> torch.dtype:
+        """Return the smallest type: they are drawn for each step and read once."""
+        return torch.int16 if num_data <= torch.iinfo(torch.int16).max else torch.int32
+
     def _pitch(self, rows: int) -> int:
         return rows + -rows % self.lanes
 
@@ -199,8 +208,8 @@ REAL* const next = to + turn * {pitch};
         """Return the values of a step's arguments."""
         return (
             array("theta", state.shape, "real", STEP),
-            _entries_of_replica("block", block),
-            None if draws is None else _entries_of_replica("draws", draws),
+            _entries_of_replica("block", block, "int" if block.dtype == torch.int64 else "real"),
+            None if draws is None else _entries_of_replica("draws", draws, "int"),
             array("inputs", inputs.shape, "real", CONSTANT),
             array("labels", labels.shape, "real", CONSTANT),
         )
@@ -222,7 +231,9 @@ REAL* const next = to + turn * {pitch};
 
     def randomness(self, block: Tensor) -> Tensor:
         """Return noise or drawn data as the kernel reads it."""
-        return pad(block.transpose(-1, -2), (0, 0, 0, -block.shape[-1] % self.group_size)).contiguous()
+        block = block.transpose(-1, -2)
+        missing = -block.shape[-2] % self.group_size
+        return (pad(block, (0, 0, 0, missing)) if missing else block).contiguous()
 
 
 def _entries_by_lane(block: Tensor, draws: Tensor | None) -> tuple[Value, Value | None]:
@@ -233,10 +244,9 @@ def _entries_by_lane(block: Tensor, draws: Tensor | None) -> tuple[Value, Value 
     return noise, None if draws is None else array("draws", draws.shape, "int", LANE, ints)
 
 
-def _entries_of_replica(name: str, example: Tensor) -> Value:
+def _entries_of_replica(name: str, example: Tensor, kind: Kind) -> Value:
     """Return noise or drawn data, labels last and replicas before them, of the replica whose turn it is."""
     shape = tuple(example.shape)
-    kind: Kind = "int" if example.dtype == torch.int64 else "real"
 
     def element(at: Sequence[Index]) -> str:
         row = Term(f"(({flat(at[:-1], shape[:-1])}) * stride + replica)", shape[-1], 1)

@@ -1,5 +1,11 @@
 
 // Arithmetic on neighbouring numbers of one replica.
+template <class INT>
+INLINE I load_ints(const INT* from) {
+  I x;
+  for (int lane = 0; lane < LANES; lane++) x[lane] = from[lane];
+  return x;
+}
 INLINE M load_masks(const bool* from) {
   M x;
   for (int lane = 0; lane < LANES; lane++) x[lane] = -BITS(from[lane]);
