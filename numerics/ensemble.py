@@ -9,19 +9,19 @@ any grouping of whole replica blocks and for any stop and resume.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from numerics.label_noise import STEPS_PER_BLOCK
-from numerics.lanes.kernel import Kernel
+from numerics.lanes.kernel import Kernel, Randomness
 from numerics.problem import Problem
 from numerics.step import Numbers, Step, compiled_step, eager_step, lane_kernel
 from numerics.update_rule import UpdateRule
@@ -162,29 +162,30 @@ class Ensemble:
     ) -> Tensor:
         """Return the state of some replica blocks moved on; this thread draws ahead while the others take steps."""
         problem, layout, groups = self.problem, kernel.layout, kernel.layout.grouped(packed)
-        every: Callable[..., Iterator[None]] = _pool(num_threads).map if num_threads > 1 else map
         is_drawn, draws_dtype = self.rule.sampling != "full", layout.draws_dtype(problem.num_data)
         inputs, labels = (layout.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
         share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
         spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
         rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed), draws_dtype)))
 
-        def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
-            pairs = (self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
-            return [(layout.randomness(noise), layout.randomness(d) if d is not None else None) for noise, d in pairs]
+        def drawn(numbers: range) -> Randomness:
+            return kernel.randomness(self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
 
-        def moved(
-            randomness: list[tuple[Tensor, Tensor | None]], runs: list[tuple[Tensor, range]], span: range
-        ) -> None:
+        def moved(before: Future[None] | None, randomness: Randomness, runs: list[tuple[Tensor, range]], span: range):
+            if before:
+                before.result()  # begun earlier, so that it does not wait for this thread
             for rates, times in runs:
                 kernel(groups, randomness, rates, inputs, labels, times, span)
 
-        randomness = drawn(rounds[0][0])
-        for (numbers, times), (following, _) in zip(rounds, [*rounds[1:], (range(0), range(0))], strict=True):
+        submit = _pool(num_threads).submit if num_threads > 1 else _at_once
+        oldest, latest = [[None] * len(spans)] * 2
+        for numbers, times in rounds:
+            randomness = drawn(numbers)
+            _wait(oldest)  # so that two rounds at most are under way while this thread draws
             runs = self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
-            moves = every(partial(moved, randomness, runs), spans)
-            randomness = drawn(following)
-            list(moves)
+            moves = [submit(moved, before, randomness, runs, span) for before, span in zip(latest, spans, strict=True)]
+            oldest, latest = latest, moves
+        _wait(latest)
         return layout.states(groups, *packed.shape)
 
     def _blocks_per_round(self, num_blocks: int, num_rows: int, draws_dtype: torch.dtype) -> int:
@@ -322,6 +323,17 @@ def _rounds(step: int, end: int, most: int) -> Iterator[tuple[range, range]]:
 @cache
 def _pool(num_threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(num_threads)
+
+
+def _at_once(function: Callable[..., None], *args: Any) -> None:
+    """Call a function, as a pool of one thread would."""
+    function(*args)
+
+
+def _wait(moves: Iterable[Future[None] | None]) -> None:
+    for move in moves:
+        if move:
+            move.result()
 
 
 @contextmanager

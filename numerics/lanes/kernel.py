@@ -8,11 +8,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,6 +56,14 @@ const {draws}* const draws = drawn[time / {steps_per_block}];
 """
 
 
+class Randomness(NamedTuple):
+    """Blocks of noise and drawn data that follow each other, and where they lie."""
+
+    blocks: Sequence[tuple[Tensor, Tensor | None]]
+    noise: ctypes.Array[ctypes.c_void_p]
+    draws: ctypes.Array[ctypes.c_void_p]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """Compiled steps.
@@ -70,10 +78,16 @@ class Kernel:
     layout: Layout
     constants: tuple[Tensor, ...]
 
+    def randomness(self, blocks: Iterable[tuple[Tensor, Tensor | None]]) -> Randomness:
+        """Return blocks of noise and drawn data, ``[..., labels, R]``, as the kernel reads them."""
+        read = self.layout.randomness
+        found = [(read(noise), None if draws is None else read(draws)) for noise, draws in blocks]
+        return Randomness(found, _addresses([noise for noise, _ in found]), _addresses([draws for _, draws in found]))
+
     def __call__(
         self,
         groups: Tensor,
-        randomness: Sequence[tuple[Tensor, Tensor | None]],
+        randomness: Randomness,
         numbers: Tensor,
         inputs: Tensor,
         labels: Tensor,
@@ -84,18 +98,17 @@ class Kernel:
 
         Args:
             groups: States of all groups, from the layout's `grouped`.
-            randomness: Blocks of noise and drawn data that follow each other, from the layout's `randomness`.
+            randomness: From `randomness`.
             numbers: The rule's four numbers.
             inputs: From the layout's `data`, as are the labels.
             labels: Labels.
             times: The steps to take, counted from the beginning of the first block.
             span: The groups to move.
         """
-        noise, draws = zip(*randomness, strict=True)
         counts = (len(groups) * self.layout.entries_per_group, span.start, span.stop, times.start, times.stop)
         data = (numbers.data_ptr(), inputs.data_ptr(), labels.data_ptr())
-        lists = (_addresses(noise), _addresses(draws))
-        self.function(groups.data_ptr(), *lists, *data, _addresses(self.constants), *counts)
+        addresses = (randomness.noise, randomness.draws, *data, _addresses(self.constants))
+        self.function(groups.data_ptr(), *addresses, *counts)
 
 
 @cache

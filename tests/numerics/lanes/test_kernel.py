@@ -210,7 +210,9 @@ def applied(function, x: Tensor) -> Tensor:
     found = kernel(step, (x[:1], word, None, torch.tensor(0), zero, zero, zero, zero, one, one))
     groups = found.layout.grouped(x[None])
     words = torch.zeros(1, groups.numel(), dtype=torch.int64)
-    found(groups, [(words, None)], torch.zeros(4, dtype=x.dtype), one, one, range(1), range(len(groups)))
+    found(
+        groups, found.randomness([(words, None)]), torch.zeros(4, dtype=x.dtype), one, one, range(1), range(len(groups))
+    )
     return groups.flatten()[: len(x)]
 
 
