@@ -9,18 +9,18 @@ any grouping of whole replica blocks and for any stop and resume.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from numerics.label_noise import STEPS_PER_BLOCK
+from numerics.lanes import rounds
 from numerics.lanes.kernel import Kernel, Randomness
 from numerics.problem import Problem
 from numerics.step import Numbers, Step, compiled_step, eager_step, lane_kernel
@@ -32,9 +32,7 @@ REPLICAS_PER_CHUNK = 1024
 """Replicas that are stepped together on a thread, at most: their randomness stays small."""
 BYTES_PER_ROUND = 1024 * 1024
 """About so much randomness is drawn at a time, by one thread while the others use what was drawn before."""
-MOST_BLOCKS_PER_ROUND = 16
-SHARES_PER_THREAD = 4
-"""So that a thread which others disturb leaves some of its share to them."""
+MOST_BLOCKS_PER_ROUND = 32
 
 
 class State(NamedTuple):
@@ -164,28 +162,19 @@ class Ensemble:
         problem, layout, groups = self.problem, kernel.layout, kernel.layout.grouped(packed)
         is_drawn, draws_dtype = self.rule.sampling != "full", layout.draws_dtype(problem.num_data)
         inputs, labels = (layout.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
-        share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
-        spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
-        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed), draws_dtype)))
+        num_blocks = self._blocks_per_round(len(blocks), len(packed), draws_dtype)
 
-        def drawn(numbers: range) -> Randomness:
-            return kernel.randomness(self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
+        def drawn() -> Iterator[tuple[Randomness, list[tuple[Tensor, range]]]]:
+            for numbers, times in _rounds(step, end, num_blocks):
+                found = (self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
+                yield kernel.randomness(found), self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
 
-        def moved(before: Future[None] | None, randomness: Randomness, runs: list[tuple[Tensor, range]], span: range):
-            if before:
-                before.result()  # begun earlier, so that it does not wait for this thread
+        def move(needed: tuple[Randomness, list[tuple[Tensor, range]]], span: range) -> None:
+            randomness, runs = needed
             for rates, times in runs:
                 kernel(groups, randomness, rates, inputs, labels, times, span)
 
-        submit = _pool(num_threads).submit if num_threads > 1 else _at_once
-        oldest, latest = [[None] * len(spans)] * 2
-        for numbers, times in rounds:
-            randomness = drawn(numbers)
-            _wait(oldest)  # so that two rounds at most are under way while this thread draws
-            runs = self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
-            moves = [submit(moved, before, randomness, runs, span) for before, span in zip(latest, spans, strict=True)]
-            oldest, latest = latest, moves
-        _wait(latest)
+        rounds.take(move, drawn(), len(groups), num_threads)
         return layout.states(groups, *packed.shape)
 
     def _blocks_per_round(self, num_blocks: int, num_rows: int, draws_dtype: torch.dtype) -> int:
@@ -318,22 +307,6 @@ def _rounds(step: int, end: int, most: int) -> Iterator[tuple[range, range]]:
         times = range(place, min(most * STEPS_PER_BLOCK, place + end - step))
         yield range(first, first + -(-times.stop // STEPS_PER_BLOCK)), times
         step += len(times)
-
-
-@cache
-def _pool(num_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(num_threads)
-
-
-def _at_once(function: Callable[..., None], *args: Any) -> None:
-    """Call a function, as a pool of one thread would."""
-    function(*args)
-
-
-def _wait(moves: Iterable[Future[None] | None]) -> None:
-    for move in moves:
-        if move:
-            move.result()
 
 
 @contextmanager
