@@ -70,7 +70,8 @@ def elementwise(code: Statements, name: str, operands: Sequence[Value], shape: t
     else:
         text = (ARITHMETIC | FUNCTIONS | COMPARISONS | BITWISE)[name]
         cost = FUNCTION if name in FUNCTIONS and name not in ("abs", "sign", "sqrt") else 1
-    must_lift = level == LANE and (name in EXTREMES or name == "where")
+    is_mask = kind == "bool" and name in BITWISE
+    must_lift = level == LANE and (name in EXTREMES or name == "where" or is_mask)
     has_masks_of_ints = kind == "bool" and common == "int" and name in COMPARISONS
 
     def element(at: tuple[Index, ...]) -> str:
@@ -81,8 +82,10 @@ def elementwise(code: Statements, name: str, operands: Sequence[Value], shape: t
         texts = [
             read(o, at) if k or name != "where" or in_registers else code.at(o, at) for k, o in enumerate(operands)
         ]
-        has_masks = has_masks_of_ints and (level == LANE or in_registers)
-        return f"mask_of_ints({text(*texts)})" if has_masks else text(*texts)
+        in_lanes = level == LANE or in_registers
+        if is_mask and name == "bitwise_not" and not in_lanes:
+            return f"(!{texts[0]})"  # ~ would make an int of a bool, and true of both
+        return f"mask_of_ints({text(*texts)})" if has_masks_of_ints and in_lanes else text(*texts)
 
     return Value(shape, kind, level, element, cost + sum(o.cost for o in operands))
 
