@@ -215,7 +215,11 @@ REAL* const next = to + turn * {pitch};
         )
 
     def suits(self, inputs: Tensor, draws: Tensor | None, num_passes: int) -> bool:
-        """Return whether drawn rows fill registers, and copying them would not be a small part of a step."""
+        """Return whether drawn rows are longer than two registers, and much of what a step reads.
+
+        With more passes than drawn numbers, copying the rows to the lanes of replicas would be a small part of a step,
+        and sums over lanes, of which replicas in lanes have none, a large one.
+        """
         row = inputs[0].numel()
         return draws is not None and row > 2 * self.lanes and num_passes <= draws.shape[-1] * row
 
