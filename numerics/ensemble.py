@@ -9,11 +9,10 @@ any grouping of whole replica blocks and for any stop and resume.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ import torch
 from torch import Generator, Tensor
 
 from numerics.label_noise import STEPS_PER_BLOCK
-from numerics.lanes.kernel import Kernel
+from numerics.lanes import rounds
+from numerics.lanes.kernel import Kernel, Randomness
 from numerics.problem import Problem
 from numerics.step import Numbers, Step, compiled_step, lane_kernel, traced_step
 from numerics.update_rule import UpdateRule
@@ -32,9 +32,7 @@ REPLICAS_PER_CHUNK = 1024
 """Replicas that are stepped together on a thread, at most: their randomness stays small."""
 BYTES_PER_ROUND = 1024 * 1024
 """About so much randomness is drawn at a time, by one thread while the others use what was drawn before."""
-MOST_BLOCKS_PER_ROUND = 16
-SHARES_PER_THREAD = 4
-"""So that a thread which others disturb leaves some of its share to them."""
+MOST_BLOCKS_PER_ROUND = 32
 
 
 class State(NamedTuple):
@@ -149,7 +147,7 @@ class Ensemble:
 
     def _by_kernel(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another, the replicas shared out to torch's number of threads."""
-        num_threads = min(torch.get_num_threads(), -(-self.num_replicas // kernel.group_size))
+        num_threads = min(torch.get_num_threads(), -(-self.num_replicas // kernel.layout.group_size))
         per_chunk = max(1, num_threads * REPLICAS_PER_CHUNK // self.block_size)
         chunks = [self.blocks[k : k + per_chunk] for k in range(0, len(self.blocks), per_chunk)]
         parts = zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True)
@@ -161,35 +159,28 @@ class Ensemble:
         self, kernel: Kernel, packed: Tensor, blocks: range, num_threads: int, step: int, end: int
     ) -> Tensor:
         """Return the state of some replica blocks moved on; this thread draws ahead while the others take steps."""
-        problem, groups = self.problem, kernel.grouped(packed)
-        every: Callable[..., Iterator[None]] = _pool(num_threads).map if num_threads > 1 else map
-        is_drawn = self.rule.sampling != "full"
-        inputs, labels = (kernel.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
-        share = -(-len(groups) // (num_threads if num_threads == 1 else SHARES_PER_THREAD * num_threads))
-        spans = [range(k, min(k + share, len(groups))) for k in range(0, len(groups), share)]
-        rounds = list(_rounds(step, end, self._blocks_per_round(len(blocks), len(packed))))
+        problem, layout, groups = self.problem, kernel.layout, kernel.layout.grouped(packed)
+        is_drawn, draws_dtype = self.rule.sampling != "full", layout.draws_dtype(problem.num_data)
+        inputs, labels = (layout.data(data, is_drawn=is_drawn) for data in (problem.inputs, problem.labels))
+        num_blocks = self._blocks_per_round(len(blocks), len(packed), draws_dtype)
 
-        def drawn(numbers: range) -> list[tuple[Tensor, Tensor | None]]:
-            pairs = (self._recent(number, blocks, packed, end) for number in numbers)
-            return [(kernel.randomness(noise), kernel.randomness(d) if d is not None else None) for noise, d in pairs]
+        def drawn() -> Iterator[tuple[Randomness, list[tuple[Tensor, range]]]]:
+            for numbers, times in _rounds(step, end, num_blocks):
+                found = (self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
+                yield kernel.randomness(found), self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
 
-        def moved(
-            randomness: list[tuple[Tensor, Tensor | None]], runs: list[tuple[Tensor, range]], span: range
-        ) -> None:
+        def move(needed: tuple[Randomness, list[tuple[Tensor, range]]], span: range) -> None:
+            randomness, runs = needed
             for rates, times in runs:
                 kernel(groups, randomness, rates, inputs, labels, times, span)
 
-        randomness = drawn(rounds[0][0])
-        for (numbers, times), (following, _) in zip(rounds, [*rounds[1:], (range(0), range(0))], strict=True):
-            runs = self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
-            moves = every(partial(moved, randomness, runs), spans)
-            randomness = drawn(following)
-            list(moves)
-        return groups.transpose(0, 1).flatten(1)[:, : packed.shape[1]]
+        rounds.take(move, drawn(), len(groups), num_threads)
+        return layout.states(groups, *packed.shape)
 
-    def _blocks_per_round(self, num_blocks: int, num_rows: int) -> int:
-        size = num_blocks * sum(tensor.nbytes for tensor in self._example(num_rows) if tensor is not None)
-        return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // size))
+    def _blocks_per_round(self, num_blocks: int, num_rows: int, draws_dtype: torch.dtype) -> int:
+        noise, draws = self._example(num_rows)
+        size = noise.nbytes + (draws.numel() * draws_dtype.itemsize if draws is not None else 0)
+        return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // (num_blocks * size)))
 
     def _by_chunks(self, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another by torch's operations, eager or compiled."""
@@ -237,9 +228,11 @@ class Ensemble:
         half = torch.randn(num_rows, self._num_drawn, generator=generator, dtype=inputs.dtype, device=inputs.device)
         return torch.cat([half, -half], dim=-1)[:, : self.block_size]
 
-    def _recent(self, number: int, blocks: range, packed: Tensor, end: int) -> tuple[Tensor, Tensor | None]:
+    def _recent(
+        self, number: int, blocks: range, packed: Tensor, end: int, draws_dtype: torch.dtype = torch.int64
+    ) -> tuple[Tensor, Tensor | None]:
         """Return `_randomness`, and keep it where the steps end within its step block: often the next begin there."""
-        key = number, blocks, len(packed), packed.device
+        key = number, blocks, len(packed), packed.device, draws_dtype
         found = self._kept.get(key) or self._randomness(*key)
         if number == end // STEPS_PER_BLOCK and len(blocks) == len(self.blocks):
             self._kept.clear()
@@ -247,15 +240,20 @@ class Ensemble:
         return found
 
     @cached_property
-    def _kept(self) -> dict[tuple[int, range, int, torch.device], tuple[Tensor, Tensor | None]]:
+    def _kept(self) -> dict[tuple[int, range, int, torch.device, torch.dtype], tuple[Tensor, Tensor | None]]:
         return {}
 
     def _randomness(
-        self, number: int, blocks: range, num_rows: int, device: torch.device
+        self,
+        number: int,
+        blocks: range,
+        num_rows: int,
+        device: torch.device,
+        draws_dtype: torch.dtype = torch.int64,
     ) -> tuple[Tensor, Tensor | None]:
         """Return noise and drawn data of one step block, the given replica blocks side by side.
 
-        ``num_rows``: of the state, parameters and with momentum velocities.
+        ``num_rows``: of the state, parameters and with momentum velocities. ``draws_dtype`` changes no drawn number.
         """
         noises, draws = [], []
         half, rule = self._num_drawn, self.rule
@@ -269,9 +267,12 @@ class Ensemble:
             noises += [noise, rule.noise.reflect(noise)]
             if rule.sampling == "iid":
                 shape = (STEPS_PER_BLOCK, batch, half)
-                draws += 2 * [torch.randint(self.problem.num_data, shape, generator=generator, device=device)]
+                drawn = torch.randint(
+                    self.problem.num_data, shape, generator=generator, dtype=draws_dtype, device=device
+                )
+                draws += 2 * [drawn]
             elif rule.sampling == "reshuffle":
-                draws += 2 * [self._shuffled(number, block, batch, device)]
+                draws += 2 * [self._shuffled(number, block, batch, device).to(draws_dtype)]
         kept = slice(self.num_replicas)  # a single replica goes without its mirror
         return torch.cat(noises, dim=-1)[..., kept], torch.cat(draws, dim=-1)[..., kept] if draws else None
 
@@ -306,11 +307,6 @@ def _rounds(step: int, end: int, most: int) -> Iterator[tuple[range, range]]:
         times = range(place, min(most * STEPS_PER_BLOCK, place + end - step))
         yield range(first, first + -(-times.stop // STEPS_PER_BLOCK)), times
         step += len(times)
-
-
-@cache
-def _pool(num_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(num_threads)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from numerics.lanes.kernel import Kernel, NoCompilerError, kernel
+from numerics.lanes.layout import LabelsInLanes, Layout, NeighboursInLanes, ReplicasInLanes
 from numerics.lanes.operations import UnsupportedError
 from numerics.problem import Model, Problem
 from numerics.traced import Traced
@@ -161,9 +162,14 @@ def lane_kernel(
     def by_label() -> Kernel | None:
         if num_labels % lanes or structure.noise_on == "gradient":
             return None
-        return find(inputs_of_lane, shapes_of_lane, like, is_spread=True)
+        return find(inputs_of_lane, shapes_of_lane, like, layout_of=LabelsInLanes)
 
-    return (by_label() or by_replica()) if state.shape[1] == 1 else (by_replica() or by_label())
+    def by_neighbours() -> Kernel | None:
+        return None if draws is None else find(inputs_shape, shapes, like, layout_of=NeighboursInLanes)
+
+    if state.shape[1] == 1:
+        return by_label() or by_neighbours() or by_replica()
+    return by_neighbours() or by_replica() or by_label()
 
 
 def _share(shape: torch.Size | None, num_labels: int) -> torch.Size | None:
@@ -173,7 +179,13 @@ def _share(shape: torch.Size | None, num_labels: int) -> torch.Size | None:
 
 @cache
 def _lane_kernel(
-    model: Model, structure: Structure, inputs_shape, shapes, like, *, is_spread: bool = False
+    model: Model,
+    structure: Structure,
+    inputs_shape,
+    shapes,
+    like,
+    *,
+    layout_of: Callable[[int], Layout] = ReplicasInLanes,
 ) -> Kernel | None:
     rows, noise_shape, draws_shape = shapes
     dtype, noise_dtype = like
@@ -193,7 +205,7 @@ def _lane_kernel(
         torch.zeros(inputs_shape[0], dtype=dtype),
     )
     try:
-        return kernel(whole, examples, is_spread=is_spread)
+        return kernel(whole, examples, layout_of)
     except UnsupportedError:
         return None
     except NoCompilerError as error:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from numerics.lanes.index import Index
+from numerics.lanes.index import Index, is_register
 from numerics.lanes.operations import (
     ARITHMETIC,
     BITWISE,
@@ -21,7 +21,7 @@ from numerics.lanes.operations import (
     UnsupportedError,
 )
 from numerics.lanes.statements import Statements
-from numerics.lanes.value import CONSTANT, LANE, STEP, Kind, Piece, Value, in_pieces, number
+from numerics.lanes.value import CONSTANT, LANE, Kind, Piece, Value, in_pieces, number
 from numerics.lanes.views import broadcast, converted, reshaped, shifted
 
 
@@ -57,6 +57,8 @@ def elementwise(code: Statements, name: str, operands: Sequence[Value], shape: t
 
         def text(*parts: str) -> str:
             return f"({parts[0]} ? {parts[1]} : {parts[2]})"
+    elif name == "relu" and code.neighbours > 1:
+        return elementwise(code, "maximum", [*operands, number(0.0)], shape, kind)
     elif name == "relu":
 
         def text(*parts: str) -> str:
@@ -68,18 +70,22 @@ def elementwise(code: Statements, name: str, operands: Sequence[Value], shape: t
     else:
         text = (ARITHMETIC | FUNCTIONS | COMPARISONS | BITWISE)[name]
         cost = FUNCTION if name in FUNCTIONS and name not in ("abs", "sign", "sqrt") else 1
-    must_lift = level == LANE and (name in EXTREMES or name == "where")
-    read = code.lifted if must_lift else code.at
+    is_mask = kind == "bool" and name in BITWISE
+    must_lift = level == LANE and (name in EXTREMES or name == "where" or is_mask)
+    has_masks_of_ints = kind == "bool" and common == "int" and name in COMPARISONS
 
     def element(at: tuple[Index, ...]) -> str:
-        texts = [read(o, at) if k or name != "where" else code.at(o, at) for k, o in enumerate(operands)]
-        return text(*texts)
-
-    if level == LANE and kind == "bool" and common == "int" and name in COMPARISONS:
-        plain = element
-
-        def element(at: tuple[Index, ...]) -> str:
-            return f"mask_of_ints({plain(at)})"
+        in_registers = is_register(at)
+        if cost == FUNCTION and not in_registers:
+            code.require_cheap(name, level)
+        read = code.lifted if must_lift or in_registers else code.at
+        texts = [
+            read(o, at) if k or name != "where" or in_registers else code.at(o, at) for k, o in enumerate(operands)
+        ]
+        in_lanes = level == LANE or in_registers
+        if is_mask and name == "bitwise_not" and not in_lanes:
+            return f"(!{texts[0]})"  # ~ would make an int of a bool, and true of both
+        return f"mask_of_ints({text(*texts)})" if has_masks_of_ints and in_lanes else text(*texts)
 
     return Value(shape, kind, level, element, cost + sum(o.cost for o in operands))
 
@@ -101,7 +107,12 @@ def _are_equal_products(left: Value, right: Value) -> bool:
 
 def _multiplied(code: Statements, operands: Sequence[Value], shape: tuple[int, ...]) -> Value:
     """Return a product, smallest factors first: what they have in common is multiplied outside the inner loops."""
-    factors = [f for o in operands for f in (o.factors if o.factors and o.shape == shape else (o,))]
+
+    def is_whole(operand: Value) -> bool:
+        has_shape = math.prod(operand.shape) == math.prod(shape) if code.neighbours > 1 else operand.shape == shape
+        return bool(operand.factors) and has_shape
+
+    factors = [f for o in operands for f in (o.factors if is_whole(o) else (o,))]
     if math.prod(shape) > 1:
         factors = [_scalar(code, f) if math.prod(f.shape) == 1 else f for f in factors]
     factors.sort(key=lambda factor: (math.prod(factor.shape), factor.level))
@@ -109,14 +120,21 @@ def _multiplied(code: Statements, operands: Sequence[Value], shape: tuple[int, .
     level, cost = max(f.level for f in factors), len(factors) - 1 + sum(f.cost for f in placed)
 
     def element(at: tuple[Index, ...]) -> str:
-        return "(" + " * ".join(code.at(factor, at) for factor in placed) + ")"
+        texts = [code.at(factor, at) for factor in placed]
+        if is_register(at):  # in an order that brings out what products have in common
+            few = [
+                text for text, factor in zip(texts, factors, strict=True) if math.prod(factor.shape) < math.prod(shape)
+            ]
+            many = sorted(texts[len(few) :])
+            texts = [*few, "(" + " * ".join(many) + ")"] if many else few
+        return "(" + " * ".join(texts) + ")"
 
     return Value(shape, "real", level, element, cost, factors=tuple(factors))
 
 
 def _scalar(code: Statements, value: Value) -> Value:
     """Return a value of one element without axes; one that has to be computed is stored."""
-    return reshaped(code, code.stored(value) if value.cost and value.level != STEP else value, ())
+    return reshaped(code, code.stored(value) if value.cost and code.is_kept(value) else value, ())
 
 
 def _power(code: Statements, base: Value, exponent: Value, shape: tuple[int, ...]) -> Value:
@@ -133,6 +151,8 @@ def _power(code: Statements, base: Value, exponent: Value, shape: tuple[int, ...
         x = code.at(base, at)
         if value == 2:
             return f"({x} * {x})"
+        if value not in (0.5, -1) and not is_register(at):
+            code.require_cheap("pow", base.level)
         return f"sqrt_({x})" if value == 0.5 else f"(1 / {x})" if value == -1 else f"pow_({x}, REAL({value}))"
 
     return Value(shape, "real", base.level, element, base.cost + (1 if value == 2 else FUNCTION))

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 
+class ScatteredError(Exception):
+    """The numbers that a register would hold are no neighbours in memory, or are not to be read as they lie there."""
+
+
+LANE_NUMBER = "the number of a lane"
+"""Variable that goes through all lanes at once: an index with it stands for a register of neighbouring places."""
+
+
 class Term(NamedTuple):
     """A loop variable, or another C++ expression with values from 0 to extent - 1, and its coefficient."""
 
@@ -26,6 +34,22 @@ class Index:
     def largest(self) -> int:
         """The largest value that the index takes."""
         return self.constant + sum(term.coefficient * (term.extent - 1) for term in self.terms)
+
+    @property
+    def is_register(self) -> bool:
+        """Whether the index stands for neighbouring places."""
+        return any(term.name == LANE_NUMBER for term in self.terms)
+
+    @property
+    def first(self) -> Index:
+        """The first of neighbouring places.
+
+        Raises:
+            ScatteredError: If there are gaps between the places.
+        """
+        if any(term.name == LANE_NUMBER and term.coefficient != 1 for term in self.terms):
+            raise ScatteredError
+        return Index(tuple(term for term in self.terms if term.name != LANE_NUMBER), self.constant)
 
     def __add__(self, other: Index | int) -> Index:
         if isinstance(other, int):
@@ -53,10 +77,17 @@ class Index:
         return Index((quotient,)), Index((Term(f"(({self}) % {divisor})", 1, divisor),))
 
     def __str__(self) -> str:
+        if self.is_register:
+            raise ScatteredError  # text is made of single places; of a register, of `first`
         parts = [t.name if t.coefficient == 1 else f"{t.coefficient} * {t.name}" for t in self.terms]
         if self.constant or not parts:
             parts.append(str(self.constant))
         return " + ".join(parts)
+
+
+def is_register(indices: Sequence[Index]) -> bool:
+    """Return whether indices stand for neighbouring places."""
+    return any(index.is_register for index in indices)
 
 
 def flat(indices: Sequence[Index], shape: Sequence[int]) -> Index:

@@ -8,28 +8,35 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from numerics.label_noise import STEPS_PER_BLOCK
+from numerics.lanes.layout import Layout, ReplicasInLanes
 from numerics.lanes.operations import UnsupportedError
 from numerics.lanes.source import statements
-from numerics.lanes.value import CONSTANT, LANE, STEP, Value, array
+from numerics.lanes.value import CONSTANT, STEP, array
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w")
 MOST_BYTES = 2 * 1024 * 1024
 """Arrays of a group of replicas may take this much: beyond, they leave the caches that a core has to itself."""
-C_TYPES = {torch.float64: "double", torch.float32: "float", torch.int64: "int64_t"}
+C_TYPES = {
+    torch.float64: "double",
+    torch.float32: "float",
+    torch.int64: "int64_t",
+    torch.int32: "int32_t",
+    torch.int16: "int16_t",
+}
 LANE_MATH = Path(__file__).with_name("lane_math.h")
+NEIGHBOUR_MATH = Path(__file__).with_name("neighbour_math.h")
 SOURCE = """
-extern "C" void steps(REAL* states, const {noise}* const* blocks, const int64_t* const* drawn, const REAL* numbers,
+extern "C" void steps(REAL* states, const {noise}* const* blocks, const {draws}* const* drawn, const REAL* numbers,
                       const REAL* inputs, const REAL* labels, const void* const* constants, int64_t stride,
                       int64_t first_group, int64_t last_group, int64_t first_time, int64_t last_time) {{
 {prologue}
@@ -39,26 +46,22 @@ const int64_t lane = group * LANES;
 for (int64_t time = first_time; time < last_time; time++) {{
 const int64_t place = time % {steps_per_block};
 const {noise}* const block = blocks[time / {steps_per_block}];
-const int64_t* const draws = drawn[time / {steps_per_block}];
-{body}
+const {draws}* const draws = drawn[time / {steps_per_block}];
+{before}{body}
 {moved}
 }}
 {last}
 }}
 }}
 """
-REPLICA_IN_EACH_LANE = {
-    "first": """V one[{rows}], other[{rows}], *theta = one, *next = other;
-REAL* const own = states + group * {rows} * LANES;
-for (int row = 0; row < {rows}; row++) theta[row] = load(own + row * LANES);""",
-    "moved": "std::swap(theta, next);",
-    "last": "for (int row = 0; row < {rows}; row++) store(own + row * LANES, theta[row]);",
-}
-REPLICA_IN_ALL_LANES = {
-    "first": "REAL* const theta = states + group * {rows}; V next[{rows}];",
-    "moved": "lane_means<{rows}>(next, theta);",
-    "last": "",
-}
+
+
+class Randomness(NamedTuple):
+    """Blocks of noise and drawn data that follow each other, and where they lie."""
+
+    blocks: Sequence[tuple[Tensor, Tensor | None]]
+    noise: ctypes.Array[ctypes.c_void_p]
+    draws: ctypes.Array[ctypes.c_void_p]
 
 
 @dataclass(frozen=True)
@@ -67,42 +70,24 @@ class Kernel:
 
     Attributes:
         function: The compiled function.
-        lanes: Lanes of a register.
+        layout: What the lanes hold, and how its arguments lie in memory.
         constants: Tensors that the model brings along.
-        is_spread: Whether the labels of each replica are spread over the lanes, not the replicas of a group.
     """
 
     function: Callable[..., None]
-    lanes: int
+    layout: Layout
     constants: tuple[Tensor, ...]
-    is_spread: bool = False
 
-    @property
-    def group_size(self) -> int:
-        """Replicas in a group."""
-        return 1 if self.is_spread else self.lanes
-
-    def grouped(self, states: Tensor) -> Tensor:
-        """Return states ``[rows, R]`` in groups, ``[groups, rows, replicas]``, filled up with zeros."""
-        states = pad(states, (0, -states.shape[1] % self.group_size))
-        return states.unflatten(1, (-1, self.group_size)).transpose(0, 1).contiguous()
-
-    def randomness(self, block: Tensor) -> Tensor:
-        """Return noise or drawn data ``[..., labels, R]`` with an entry for every lane of every group."""
-        if not self.is_spread:
-            return pad(block, (0, -block.shape[-1] % self.lanes)).contiguous()
-        is_shared = block.shape[-2] == 1
-        lanes = block[..., None].expand(*block.shape, self.lanes) if is_shared else spread(block, self.lanes, -2)
-        return lanes.flatten(-2).contiguous()
-
-    def data(self, data: Tensor, *, is_drawn: bool) -> Tensor:
-        """Return inputs or labels as the kernel reads them: all of them in each step, or those that are drawn."""
-        return (spread(data, self.lanes) if self.is_spread and not is_drawn else data).contiguous()
+    def randomness(self, blocks: Iterable[tuple[Tensor, Tensor | None]]) -> Randomness:
+        """Return blocks of noise and drawn data, ``[..., labels, R]``, as the kernel reads them."""
+        read = self.layout.randomness
+        found = [(read(noise), None if draws is None else read(draws)) for noise, draws in blocks]
+        return Randomness(found, _addresses([noise for noise, _ in found]), _addresses([draws for _, draws in found]))
 
     def __call__(
         self,
         groups: Tensor,
-        randomness: Sequence[tuple[Tensor, Tensor | None]],
+        randomness: Randomness,
         numbers: Tensor,
         inputs: Tensor,
         labels: Tensor,
@@ -112,19 +97,18 @@ class Kernel:
         """Move some groups of replicas on, in place.
 
         Args:
-            groups: States of all groups, from `grouped`.
-            randomness: Blocks of noise and drawn data that follow each other, from `randomness`.
+            groups: States of all groups, from the layout's `grouped`.
+            randomness: From `randomness`.
             numbers: The rule's four numbers.
-            inputs: From `data`, as are the labels.
+            inputs: From the layout's `data`, as are the labels.
             labels: Labels.
             times: The steps to take, counted from the beginning of the first block.
             span: The groups to move.
         """
-        noise, draws = zip(*randomness, strict=True)
-        counts = (len(groups) * self.lanes, span.start, span.stop, times.start, times.stop)
+        counts = (len(groups) * self.layout.entries_per_group, span.start, span.stop, times.start, times.stop)
         data = (numbers.data_ptr(), inputs.data_ptr(), labels.data_ptr())
-        lists = (_addresses(noise), _addresses(draws))
-        self.function(groups.data_ptr(), *lists, *data, _addresses(self.constants), *counts)
+        addresses = (randomness.noise, randomness.draws, *data, _addresses(self.constants))
+        self.function(groups.data_ptr(), *addresses, *counts)
 
 
 @cache
@@ -149,19 +133,15 @@ def _addresses(tensors: Sequence[Tensor | None]) -> ctypes.Array[ctypes.c_void_p
     return (ctypes.c_void_p * max(1, len(tensors)))(*(None if t is None else t.data_ptr() for t in tensors))
 
 
-def spread(data: Tensor, lanes: int, axis: int = 0) -> Tensor:
-    """Return data with every ``lanes`` neighbours along an axis on a last axis of their own."""
-    return data.unflatten(axis, (-1, lanes)).movedim(axis % data.ndim + 1, -1)
-
-
-def kernel(step: Callable[..., Tensor], examples: Sequence[Any], *, is_spread: bool = False) -> Kernel:
+def kernel(
+    step: Callable[..., Tensor], examples: Sequence[Any], layout_of: Callable[[int], Layout] = ReplicasInLanes
+) -> Kernel:
     """Return the kernel of a step of one replica.
 
     Args:
         step: (state ``[rows]``, noise block, draws or None, place in the block, four numbers, inputs, labels) -> state.
-        examples: Arguments of one lane, for the shapes: of one replica; or, spread, of a share of one replica's labels.
-        is_spread: A step is linear in the gradient, a mean over labels: where all lanes begin with one state and each
-            steps on its share of the labels, the mean of their states is the step on all labels.
+        examples: Arguments for the shapes: of one replica, or of the share of its labels that a lane has.
+        layout_of: Number of lanes -> layout.
 
     Raises:
         UnsupportedError: If the step holds an operation that has no translation, or needs too much memory.
@@ -172,44 +152,22 @@ def kernel(step: Callable[..., Tensor], examples: Sequence[Any], *, is_spread: b
     with torch.no_grad():
         graph = make_fx(step, decomposition_table=_decompositions())(*examples)
     state, block, draws, _, *_, inputs, labels = examples
-    noise = C_TYPES[block.dtype]
-    read = (
-        "load_ints({name} + ({at}) * stride + lane)" if noise == "int64_t" else "load({name} + ({at}) * stride + lane)"
-    )
-    kind = "int" if noise == "int64_t" else "real"
-    is_lane_of_data = is_spread and draws is None
-
-    def data(name: str, shape: Sequence[int]) -> Value:
-        if is_lane_of_data:
-            return array(name, shape, "real", LANE, "load({name} + ({at}) * LANES)")
-        return array(name, shape, "real", CONSTANT)
-
-    code = statements(
-        graph,
-        (
-            array("theta", state.shape, "real", STEP if is_spread else LANE),
-            array("block", block.shape, kind, LANE, read),
-            None
-            if draws is None
-            else array("draws", draws.shape, "int", LANE, read="load_ints({name} + ({at}) * stride + lane)"),
-            array("place", (), "int", STEP, "place"),
-            *(array("numbers", (), "real", CONSTANT, f"numbers[{k}]") for k in range(4)),
-            data("inputs", inputs.shape),
-            data("labels", labels.shape),
-        ),
-    )
-    rows = len(state)
-    lanes = 64 // state.element_size()
-    if (size := lanes * (code.bytes_per_lane + 16 * rows)) > MOST_BYTES:
+    layout, rows = layout_of(64 // state.element_size()), len(state)
+    *own, data_inputs, data_labels = layout.values(state, block, draws, inputs, labels)
+    place = array("place", (), "int", STEP, "place")
+    numbers = (array("numbers", (), "real", CONSTANT, f"numbers[{k}]") for k in range(4))
+    code = statements(graph, (*own, place, *numbers, data_inputs, data_labels), layout.neighbours)
+    if not layout.suits(inputs, draws, code.passes):
+        raise UnsupportedError("drawn rows are too short, or too little of the work")
+    if (size := layout.lanes * (code.bytes_per_lane + 16 * rows)) > MOST_BYTES:
         raise UnsupportedError(f"a group of replicas takes {size:,} bytes")
-    states = REPLICA_IN_ALL_LANES if is_spread else REPLICA_IN_EACH_LANE
-    states = {name: text.format(rows=rows) for name, text in states.items()}
-    loop = {"noise": noise, "steps_per_block": STEPS_PER_BLOCK}
-    steps = SOURCE.format(**loop, prologue=_lines(code.prologue), body=_lines(code.body), **states)
-    text = f"#define REAL {C_TYPES[state.dtype]}\n{LANE_MATH.read_text()}{steps}"
-    function = ctypes.CDLL(str(compiled_library(text))).steps
+    types = {"noise": C_TYPES[block.dtype], "draws": C_TYPES[layout.draws_dtype(len(inputs))]}
+    loop = {"steps_per_block": STEPS_PER_BLOCK} | types | layout.loop(rows)
+    steps = SOURCE.format(**loop, prologue=_lines(code.prologue), body=_lines(code.body))
+    header = LANE_MATH.read_text() + (NEIGHBOUR_MATH.read_text() if layout.neighbours > 1 else "")
+    function = ctypes.CDLL(str(compiled_library(f"#define REAL {C_TYPES[state.dtype]}\n{header}{steps}"))).steps
     function.restype, function.argtypes = None, [*[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 5]
-    return Kernel(function, lanes, tuple(c.contiguous() for c in code.constants), is_spread)
+    return Kernel(function, layout, tuple(c.contiguous() for c in code.constants))
 
 
 def _lines(statements: Sequence[object]) -> str:

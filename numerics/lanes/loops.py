@@ -101,8 +101,8 @@ class Loops:
                 within += [s.update.format(total, term) + ";" for total, term in zip(totals, terms, strict=True)]
                 after += [s.update.format(first, other) + ";" for other in others]
                 after.append(f"{s.array}[{place}] = {s.end.format(first)};")
-        lines = [*before, *_looped(self.names[num_outer:], self._counts[num_outer:], within), *after]
-        lines = _looped(self.names[:num_outer], self._counts[:num_outer], ["{", *lines, "}"])
+        lines = [*before, *looped(self.names[num_outer:], self._counts[num_outer:], within), *after]
+        lines = looped(self.names[:num_outer], self._counts[:num_outer], ["{", *lines, "}"])
         return "\n".join([*(f"{s.type} {s.array}[{s.size}];" for s in self._sums), *lines])
 
     @cached_property
@@ -119,7 +119,8 @@ class Loops:
         return [Index((Term(name, step, count),)) if count > 1 else Index() for name, step, count in axes]
 
 
-def _looped(names: Sequence[str], counts: Sequence[int], lines: list[str]) -> list[str]:
+def looped(names: Sequence[str], counts: Sequence[int], lines: list[str]) -> list[str]:
+    """Return statements in loops over axes."""
     for name, count in reversed(list(zip(names, counts, strict=True))):
         if count > 1:
             lines = [f"for (int {name} = 0; {name} < {count}; {name}++) {{", *lines, "}"]

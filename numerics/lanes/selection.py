@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from numerics.lanes.index import Index, Term, flat
+from numerics.lanes.index import Index, ScatteredError, Term, flat, is_register
 from numerics.lanes.operations import FUNCTION, UnsupportedError
 from numerics.lanes.statements import Statements
 from numerics.lanes.value import CONSTANT, LANE, Value, array
@@ -42,6 +42,8 @@ def taken(code: Statements, value: Value, axis: int, places: Value, shape: tuple
     if places.level < LANE:
 
         def element(at: tuple[Index, ...]) -> str:
+            if is_register(at[axis : axis + rank]):
+                raise ScatteredError
             place = Term(f"int({code.at(places, at[axis : axis + rank])})", 1, size)
             return code.at(value, (*at[:axis], Index((place,)), *at[axis + rank :]))
 

@@ -17,6 +17,7 @@ from torch.fx.node import map_arg
 
 from numerics.lanes.assembly import ASSEMBLIES, assembly
 from numerics.lanes.elementwise import clamped, elementwise
+from numerics.lanes.index import Index
 from numerics.lanes.operations import (
     ARITHMETIC,
     BITWISE,
@@ -39,17 +40,18 @@ FACTORIES = ("full", "full_like", "zeros", "zeros_like", "ones", "ones_like", "s
 """Tensors of which all elements are equal."""
 
 
-def statements(graph: GraphModule, inputs: Sequence[Value | None]) -> Statements:
+def statements(graph: GraphModule, inputs: Sequence[Value | None], neighbours: int = 1) -> Statements:
     """Return the statements of a step.
 
     Args:
         graph: The step of one replica, traced to core operations.
         inputs: The values of its placeholders, in their order; None for one that is not used.
+        neighbours: Neighbouring numbers of a replica that loops take at a time; 1: a lane is a replica.
 
     Raises:
         UnsupportedError: If the graph holds an operation that has no translation.
     """
-    code = Statements()
+    code = Statements(neighbours)
     values: dict[Node, Any] = {}
     needed, given = _needed(graph), iter(inputs)
     for node in graph.graph.nodes:
@@ -62,7 +64,7 @@ def statements(graph: GraphModule, inputs: Sequence[Value | None]) -> Statements
             values[node] = code.constant(getattr(graph, cast(str, node.target)))
         elif node.op == "output":
             (result,) = cast(tuple[Node], node.args) if isinstance(node.args[0], Node) else node.args[0]
-            code.write(values[result], "next", LANE)
+            code.write(values[result], "next", STEP if neighbours > 1 else LANE)
         elif node.target is operator.getitem:
             values[node] = values[node.args[0]][node.args[1]]
         elif (name := _name(node)) in PARTITIONS:
@@ -70,7 +72,7 @@ def statements(graph: GraphModule, inputs: Sequence[Value | None]) -> Statements
             values[node] = parts(code, name, args, shapes)
         else:
             value = _applied(code, node, map_arg(node.args, values.get))
-            is_shared = len(node.users) > 1 and value.cost >= DEAR and value.level != STEP
+            is_shared = len(node.users) > 1 and value.cost >= DEAR and code.is_kept(value)
             values[node] = code.stored(value) if is_shared else value
     return code
 
@@ -86,7 +88,12 @@ def _applied(code: Statements, node: Node, args: tuple[Any, ...]) -> Value:
         return filled(name, args, shape, kind)
     if name == "arange" and kind == "int":
         start, _, stride = (*args, 1)[:3] if len(args) > 1 else (0, None, 1)
-        return Value(shape, kind, CONSTANT, lambda at: f"({start} + int64_t({at[0]}) * {stride})")
+
+        def counted(at: tuple[Index, ...]) -> str:
+            place = f"count_from({at[0].first})" if at[0].is_register else f"int64_t({at[0]})"
+            return f"({start} + {place} * {stride})"
+
+        return Value(shape, kind, CONSTANT, counted)
     if name in COPIES or name == "relu" or name in FUNCTIONS or name in ARITHMETIC or name in EXTREMES:
         return elementwise(code, name, [operand(a) for a in args[: 1 if name in COPIES else 2]], shape, kind)
     if name in COMPARISONS or name in BITWISE or name in ("where", "pow"):

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from numerics.lanes.index import Index, Term, flat
-from numerics.lanes.loops import Loops
-from numerics.lanes.value import CONSTANT, LANE, TYPES, Kind, Piece, Value, array
+from numerics.lanes.index import Index, ScatteredError, flat, is_register
+from numerics.lanes.loops import Loops, looped
+from numerics.lanes.neighbours import Passes, Register, places, written
+from numerics.lanes.operations import UnsupportedError
+from numerics.lanes.value import CONSTANT, LANE, STEP, TYPES, Kind, Piece, Value, array
 
 
 class Statements:
@@ -19,10 +21,14 @@ class Statements:
         prologue: What is computed once, from the data alone.
         body: One step, from ``theta`` to ``next``.
         constants: Tensors that the model brings along.
+        neighbours: Neighbouring numbers of a replica that loops take at a time; 1: a lane is a replica.
+        passes: Passes through loops in one step, where they take neighbours.
         bytes_per_lane: Size of the arrays of one replica.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: int = 1) -> None:
+        self.neighbours = neighbours
+        self.passes = 0
         self.prologue: list[str | Loops] = []
         self.body: list[str | Loops] = []
         self.constants: list[torch.Tensor] = []
@@ -51,7 +57,7 @@ class Statements:
         return (self.stored(value) if value.pieces else value).element(indices)
 
     def lifted(self, value: Value, indices: tuple[Index, ...]) -> str:
-        """Return an element as one value per lane."""
+        """Return an element as one number per lane."""
         text = self.at(value, indices)
         return text if value.level == LANE else {"real": "vec", "int": "ivec", "bool": "mask"}[value.kind] + f"({text})"
 
@@ -66,39 +72,80 @@ class Statements:
     def new_array(self, shape: tuple[int, ...], kind: Kind, level: int) -> str:
         """Return the name of a new array."""
         name = self.name("t")
+        self.declare(name, shape, kind, level)
+        return name
+
+    def declare(self, name: str, shape: tuple[int, ...], kind: Kind, level: int) -> None:
+        """Declare an array."""
         self.section(level).append(f"{TYPES[kind][level == LANE]} {name}[{math.prod(shape)}];")
         self.count(shape, level)
-        return name
 
     def count(self, shape: tuple[int, ...], level: int) -> None:
         """Count an array's memory."""
-        self.bytes_per_lane += 8 * math.prod(shape) if level == LANE else 0
+        is_of_replica = level == (STEP if self.neighbours > 1 else LANE)
+        self.bytes_per_lane += 8 * math.prod(shape) if is_of_replica else 0
+
+    def is_kept(self, value: Value) -> bool:
+        """Return whether a value that is read often is stored: not what depends on nothing but the step."""
+        return value.level != STEP or self.neighbours > 1
+
+    def require_cheap(self, name: str, level: int) -> None:
+        """Raise an error where a function of a replica is to be computed for one number at a time.
+
+        Raises:
+            UnsupportedError: If the lanes are neighbouring numbers.
+        """
+        if self.neighbours > 1 and level > CONSTANT:
+            raise UnsupportedError(f"{name} of a single number")
+
+    def add(self, passes: Passes) -> None:
+        """Add loops over neighbouring numbers to a step."""
+        self.body.extend(passes.lines)
+        self.passes += passes.number
 
     def write(
         self, value: Value, name: str, level: int, place: Callable[[tuple[Index, ...]], Index] | None = None
     ) -> None:
         """Write a value into an array of a level, to where ``place`` puts each of its elements; else all over it."""
-        is_lane = level == LANE
         for start, stop, part in value.pieces or (Piece(0, value.shape[0] if value.shape else 1, value),):
             shape = (stop - start, *value.shape[1:]) if value.shape else ()
 
-            def statement(at: tuple[Index, ...], part: Value | None = part, start: int = start) -> str:
+            def placed(at: tuple[Index, ...], start: int = start) -> Index:
                 whole = (at[0] + start, *at[1:]) if at else ()
-                to = place(whole) if place else flat(whole, value.shape)
-                blank = TYPES[value.kind][is_lane] + "{}"
-                text = blank if part is None else self.lifted(part, at) if is_lane else self.at(part, at)
-                return f"{name}[{to}] = {text};"
+                return place(whole) if place else flat(whole, value.shape)
 
-            self.for_each(shape, level, statement)
+            def text(at: tuple[Index, ...], part: Value | None = part) -> str:
+                in_lanes = level == LANE or is_register(at)
+                if part is None:
+                    return TYPES[value.kind][in_lanes] + "{}"
+                return self.lifted(part, at) if in_lanes else self.at(part, at)
+
+            self._write(name, level, shape, placed, text)
+
+    def _write(
+        self,
+        name: str,
+        level: int,
+        shape: Sequence[int],
+        placed: Callable[[tuple[Index, ...]], Index],
+        text: Callable[[tuple[Index, ...]], str],
+    ) -> None:
+        """Write an expression all over a shape, by registers where that is possible."""
+
+        def register(at: tuple[Index, ...]) -> Register:
+            to = placed(at).first
+            return Register([], text(at), lambda value: f"store({name} + {to}, {value});")
+
+        if self.neighbours > 1 and level == STEP:
+            try:
+                self.add(written(self, shape, register))
+                return
+            except ScatteredError:
+                self.passes += math.prod(shape)
+        self.for_each(shape, level, lambda at: f"{name}[{placed(at)}] = {text(at)};")
 
     def for_each(self, shape: Sequence[int], level: int, statement: Callable[[tuple[Index, ...]], str]) -> None:
         """Carry out a statement at all indices of a shape; what it reads is stored before."""
         names = [self.name("i") for _ in shape]
-        indices = tuple(
-            Index((Term(name, 1, size),)) if size > 1 else Index() for name, size in zip(names, shape, strict=True)
-        )
-        lines = [statement(indices)]
-        for name, size in reversed(list(zip(names, shape, strict=True))):
-            if size > 1:
-                lines = [f"for (int {name} = 0; {name} < {size}; {name}++) {{", *lines, "}"]
+        lines = looped(names, shape, [statement(places(names, shape))])
         self.section(level).extend(lines)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from numerics.lanes.index import Index, flat
+from numerics.lanes.index import Index, ScatteredError, flat
 from numerics.lanes.loops import Loops, Sum
+from numerics.lanes.neighbours import Terms, summed
 from numerics.lanes.operations import FUNCTION, REDUCTIONS
 from numerics.lanes.statements import Statements
-from numerics.lanes.value import LANE, TYPES, Value, array
+from numerics.lanes.value import LANE, STEP, TYPES, Value, array
 from numerics.lanes.views import converted, reshaped
 
 CHEAP = 2
@@ -37,6 +38,12 @@ def reduced(code: Statements, name: str, value: Value, axes: Sequence[int], shap
     level = value.level
     section, is_lane = code.section(level), level == LANE
     sizes = (*outer, *(value.shape[a] for a in axes))
+    if code.neighbours > 1 and level == STEP:
+        try:
+            found = summed(code, name, Terms(outer, sizes[len(outer) :], value, placed))
+            return reshaped(code, found, shape)
+        except ScatteredError:
+            code.passes += math.prod(sizes)
     tile, split = tile_of(outer, sizes[-1], value.cost) if is_lane else ((1,) * len(outer), 1)
     loops = section[-1] if section else None
     if not isinstance(loops, Loops) or not loops.matches(sizes, tile, split):

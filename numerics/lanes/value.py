@@ -16,6 +16,10 @@ TYPES = {"real": ("REAL", "V"), "int": ("int64_t", "I"), "bool": ("bool", "M")}
 """C++ type of a number that all replicas share, and of one for each lane."""
 
 
+LOADS = {"real": "load", "int": "load_ints", "bool": "load_masks"}
+"""C++ function that reads a register."""
+
+
 class Piece(NamedTuple):
     """A stretch of a value along its first axis; None: zeros."""
 
@@ -49,12 +53,24 @@ class Value:
     factors: tuple[Value, ...] = ()
 
 
-def array(name: str, shape: Sequence[int], kind: Kind, level: int, read: str = "{name}[{at}]") -> Value:
-    """Return the value that is read from a contiguous array."""
+def array(name: str, shape: Sequence[int], kind: Kind, level: int, read: str = "") -> Value:
+    """Return the value that is read from a contiguous array, or from where ``read`` says."""
     shape = tuple(shape)
-    return Value(
-        shape, kind, level, lambda at: read.format(name=name, at=flat(at, shape)), pointer=name if level < LANE else ""
-    )
+
+    def element(at: tuple[Index, ...]) -> str:
+        position = flat(at, shape)
+        return read.format(name=name, at=position) if read else element_of(name, position, kind)
+
+    return Value(shape, kind, level, element, pointer=name if level < LANE else "")
+
+
+def element_of(name: str, position: Index, kind: Kind) -> str:
+    """Return an element of an array, or a register of neighbouring ones.
+
+    Raises:
+        ScatteredError: If they are no neighbours.
+    """
+    return f"{LOADS[kind]}({name} + {position.first})" if position.is_register else f"{name}[{position}]"
 
 
 def number(value: float | bool) -> Value:

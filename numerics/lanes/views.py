@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Any, cast
 
-from numerics.lanes.index import Index, flat, unflat
+from numerics.lanes.index import Index, flat, is_register, unflat
 from numerics.lanes.operations import UnsupportedError
 from numerics.lanes.statements import Statements
-from numerics.lanes.value import CONSTANT, LANE, STEP, Kind, Value
+from numerics.lanes.value import CONSTANT, LANE, Kind, Value
 
 RESHAPES = ("view", "_unsafe_view", "reshape", "squeeze", "unsqueeze")
 """Views that keep the elements' order."""
@@ -27,15 +27,21 @@ def converted(code: Statements, value: Value, kind: Kind) -> Value:
     if (value.kind, kind) not in names:
         raise UnsupportedError(f"{value.kind} as {kind}")
     cost = value.cost if value.shape == () and value.level == CONSTANT else value.cost + 1
-    call = names[value.kind, kind][value.level == LANE]
-    return Value(value.shape, kind, value.level, lambda at: f"{call}({code.at(value, at)})", cost)
+    of_numbers, of_registers = names[value.kind, kind]
+
+    def element(at: tuple[Index, ...]) -> str:
+        if is_register(at):
+            return f"{of_registers}({code.lifted(value, at)})"
+        return f"{of_registers if value.level == LANE else of_numbers}({code.at(value, at)})"
+
+    return Value(value.shape, kind, value.level, element, cost)
 
 
 def broadcast(code: Statements, value: Value, shape: tuple[int, ...]) -> Value:
     """Return a value with a larger shape; one that would be computed anew in many places is stored."""
     if value.shape == shape:
         return value
-    if math.prod(shape) > math.prod(value.shape) and value.cost and value.level != STEP:
+    if math.prod(shape) > math.prod(value.shape) and value.cost and code.is_kept(value):
         value = code.stored(value)
     missing, sizes = len(shape) - len(value.shape), value.shape
     source = value
@@ -86,7 +92,7 @@ def parts(code: Statements, name: str, args: Sequence[Any], shapes: Sequence[tup
     value, *more = args
     more = more if name == "unbind" else more[1:]
     axis = int(more[0]) % len(value.shape) if more else 0
-    value = code.stored(value) if value.pieces or (value.cost and value.level != STEP) else value
+    value = code.stored(value) if value.pieces or (value.cost and code.is_kept(value)) else value
     if name == "unbind":
         return [view(code, "select", value, (value, axis, place), shape) for place, shape in enumerate(shapes)]
     ends = list(accumulate(shape[axis] for shape in shapes))

@@ -124,6 +124,22 @@ def test_noise_on_the_losses_is_the_weight_of_each_datum_and_mini_batches_are_su
     assert float((torch.stack(pairs) - moved).abs().amax(1).min()) < 1e-13
 
 
+@pytest.mark.parametrize("sampling", ["iid", "reshuffle"])
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32], ids=str)
+def test_drawn_data_are_the_same_in_any_type(sampling, dtype):
+    problem = Problem(linear_model, normal(22, 300, 2), normal(23, 300))
+    ensemble = Ensemble(problem, UpdateRule(0.02, 0.5, sampling, 3), 8, 5)
+    device = problem.inputs.device
+    (noise, draws), (same_noise, small) = (
+        ensemble._randomness(1, ensemble.blocks, 2, device, kind) for kind in (torch.int64, dtype)
+    )
+    assert draws is not None
+    assert small is not None
+    assert small.dtype == dtype
+    assert torch.equal(noise, same_noise)
+    assert torch.equal(draws, small.long())
+
+
 def test_every_step_block_has_noise_and_draws_of_its_own():
     ensemble = eager(tanh_place().problem, RULES["pairs"], REPLICAS_PER_BLOCK, 3)
     blocks = [heard(ensemble, step) for step in (0, STEPS_PER_BLOCK, 2 * STEPS_PER_BLOCK)]
