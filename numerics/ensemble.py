@@ -165,7 +165,7 @@ class Ensemble:
         num_blocks = self._blocks_per_round(len(blocks), len(packed), draws_dtype)
 
         def drawn() -> Iterator[tuple[Randomness, list[tuple[Tensor, range]]]]:
-            for numbers, times in _rounds(step, end, num_blocks):
+            for numbers, times in step_blocks(step, end, num_blocks):
                 found = (self._recent(number, blocks, packed, end, draws_dtype) for number in numbers)
                 yield kernel.randomness(found), self._runs(numbers.start * STEPS_PER_BLOCK, times, packed)
 
@@ -191,7 +191,7 @@ class Ensemble:
         moved = []
         for part, blocks in zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True):
             state, advance = part.contiguous(), self._step(part)
-            for number, places in _step_blocks(step, end):
+            for (number,), places in step_blocks(step, end):
                 noise, draws = self._recent(number, blocks, packed, end)
                 for rates, run in self._runs(number * STEPS_PER_BLOCK, places, packed):
                     numbers = Numbers(*rates)
@@ -291,17 +291,8 @@ class Ensemble:
         return torch.cat(orders).unflatten(0, (-1, batch))[begin : begin + STEPS_PER_BLOCK]
 
 
-def _step_blocks(step: int, end: int) -> Iterator[tuple[int, range]]:
-    """Yield the number of each step block that the steps up to ``end`` touch, and their places in it."""
-    while step < end:
-        number, first = divmod(step, STEPS_PER_BLOCK)
-        places = range(first, min(STEPS_PER_BLOCK, first + end - step))
-        yield number, places
-        step += len(places)
-
-
-def _rounds(step: int, end: int, most: int) -> Iterator[tuple[range, range]]:
-    """Yield up to so many step blocks at a time, and the steps in them, counted from the beginning of the first."""
+def step_blocks(step: int, end: int, most: int = 1) -> Iterator[tuple[range, range]]:
+    """Yield the step blocks of the steps to ``end``, so many at a time, and their steps, counted from the first's."""
     while step < end:
         first, place = divmod(step, STEPS_PER_BLOCK)
         times = range(place, min(most * STEPS_PER_BLOCK, place + end - step))

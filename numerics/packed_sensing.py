@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor
 from torch.func import vmap
 
-from numerics.ensemble import State, one_torch_thread
+from numerics.ensemble import State, one_torch_thread, step_blocks
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.matrix_sensing import Planted
 from numerics.packed_steps import packed_steps
@@ -152,14 +152,11 @@ class PackedSensing:
                 f"theta must be [{self.dimension**2}, {len(self.labels)}], runs last, got {list(state.theta.shape)}"
             )
         factors = self.factors(state.theta.to(self.labels))
-        step, end = state.step, state.step + num_steps
-        while step < end:
-            number, first = divmod(step, STEPS_PER_BLOCK)
-            places = slice(first, min(STEPS_PER_BLOCK, first + end - step))
+        end = state.step + num_steps
+        for (number,), places in step_blocks(state.step, end):
             with one_torch_thread():
-                heard = self._heard(*self._randomness(number), places)
+                heard = self._heard(*self._randomness(number), slice(places.start, places.stop))
             factors = self._moved(factors, *heard)
-            step += places.stop - first
         if not torch.isfinite(factors).all():
             raise FloatingPointError(
                 f"a run diverged before step {end}: lr {self.rule.lr} is too large for this problem; lower it"
