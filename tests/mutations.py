@@ -124,7 +124,8 @@ MUTATIONS = (
     Mutation("verify/proof.py",
              "(*self.domain, *self.hypotheses), goal)", "self.domain, goal)", ("lemma[678]*",)),
     # numerics
-    Mutation("numerics/step.py", "(theta, inputs) - targets).mean()", "(theta, inputs) - targets).sum()"),
+    Mutation("numerics/step.py",
+             "return losses(theta, inputs, targets).mean()", "return losses(theta, inputs, targets).sum()"),
     Mutation("numerics/step.py",
              "slope + numbers.weight_decay * theta", "slope + 2 * numbers.weight_decay * theta", ("weight-decay*",)),
     Mutation("numerics/step.py",
