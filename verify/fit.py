@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import chdtrc, fdtrc
 
 from verify.estimate import Array
 
@@ -16,18 +17,27 @@ class Fit(NamedTuple):
     Attributes:
         coefficients: ``[degree + 1]``.
         standard_errors: ``[degree + 1]``.
-        p_value: Of the chi-square test of the residuals; small: the polynomial does not describe the data.
+        p_value: Of the test of the residuals; small: the polynomial does not describe the data.
         weights: The constant term is ``weights @ values``, ``[points]``.
+        degrees_of_freedom: Of the constant term's error, by Welch and Satterthwaite.
     """
 
     coefficients: Array
     standard_errors: Array
     p_value: float
     weights: Array
+    degrees_of_freedom: float
 
 
-def fit(lrs: Array, values: Array, standard_errors: Array, *, degree: int) -> Fit:
+def fit(lrs: Array, values: Array, standard_errors: Array, *, degree: int, degrees_of_freedom: float = math.inf) -> Fit:
     """Return the least-squares polynomial through values with known standard errors.
+
+    Args:
+        lrs: Learning rates, ``[points]``.
+        values: ``[points]``.
+        standard_errors: ``[points]``.
+        degree: Of the polynomial.
+        degrees_of_freedom: Of each standard error, where it comes from the scatter of few samples.
 
     Raises:
         ValueError: If there are not more points than coefficients.
@@ -42,4 +52,11 @@ def fit(lrs: Array, values: Array, standard_errors: Array, *, degree: int) -> Fi
     coefficients = pseudo_inverse @ values
     errors = np.sqrt(((pseudo_inverse * standard_errors) ** 2).sum(1))
     chi_square = (((values - powers @ coefficients) / standard_errors) ** 2).sum()
-    return Fit(coefficients, errors, float(chdtrc(len(lrs) - degree - 1, chi_square)), pseudo_inverse[0])
+    left = len(lrs) - degree - 1
+    if math.isinf(degrees_of_freedom):
+        return Fit(coefficients, errors, float(chdtrc(left, chi_square)), pseudo_inverse[0], math.inf)
+    variances = (pseudo_inverse[0] * standard_errors) ** 2
+    together = degrees_of_freedom * variances.sum() ** 2 / (variances**2).sum()
+    # Points with a small error by chance weigh more: simulated p-values are right with the errors of `left` points.
+    p_value = float(fdtrc(left, left * degrees_of_freedom, chi_square / left))
+    return Fit(coefficients, errors, p_value, pseudo_inverse[0], float(together))

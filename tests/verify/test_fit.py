@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,19 @@ def test_a_curved_truth_fitted_by_a_line_has_a_small_p_value():
 def test_too_few_points_to_test_the_fit_raise(num_points, degree):
     with pytest.raises(ValueError, match=rf"more than degree \+ 1 = {degree + 1} points.*got {num_points}"):
         fit(LRS[:num_points], np.ones(num_points), ERRORS[:num_points], degree=degree)
+
+
+def test_errors_from_few_samples_excuse_more_of_a_misfit_and_add_up_by_welch_and_satterthwaite():
+    generator = np.random.default_rng(0)
+    lrs, size, p_values = np.array([1.0, 2.0, 3.0, 4.0]), 6, []
+    for _ in range(2000):
+        samples = generator.standard_normal((4, size))
+        errors = samples.std(1, ddof=1) / size**0.5
+        found = fit(lrs, samples.mean(1), errors, degree=1, degrees_of_freedom=size - 1)
+        p_values.append(found.p_value)
+    # as often below 1 % as it should be, to a factor 2; the p-values of the chi-square test are so four times as often
+    assert 0.005 < np.mean(np.array(p_values) < 0.01) < 0.02
+    equal = fit(lrs, lrs**2, np.ones(4), degree=1, degrees_of_freedom=size - 1)
+    variances = equal.weights**2
+    assert equal.degrees_of_freedom == pytest.approx(5 * variances.sum() ** 2 / (variances**2).sum())
+    assert math.isinf(fit(lrs, lrs**2, np.ones(4), degree=1).degrees_of_freedom)

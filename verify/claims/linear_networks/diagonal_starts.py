@@ -104,7 +104,7 @@ class Length(NamedTuple):
 
 
 LENGTHS = {
-    "quick": Length({"label": 90_000, "none": 3_000, "spherical": 1_500}, 6),
+    "quick": Length({"label": 90_000, "none": 3_000, "spherical": 1_500}, 10),
     "full": Length({"label": 300_000, "none": 30_000, "spherical": 30_000}, 12),
 }
 

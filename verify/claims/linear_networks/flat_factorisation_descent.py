@@ -39,6 +39,8 @@ TIMES = 1.5 * torch.linspace(0, 1, 22, dtype=torch.float64) ** 2
 NUM_SHOWN = 8
 """Single starts for the figure."""
 WORLD_SHARE = 2
+LARGER = 2.0
+"""How much larger the first column of the random measurements is than the others, so that they are not isotropic."""
 
 
 def widths(depth: int) -> tuple[int, ...]:
@@ -127,6 +129,7 @@ class Descents:
         inputs = unit_measurements(ROWS, COLUMNS)
         if depth == 2:
             inputs = torch.randn(inputs.shape, generator=generator, dtype=torch.float64)
+            inputs[..., 0] *= LARGER
         theta = starts(depth, size, generator)
         problem = Problem(deep_linear_network(widths(depth)), SEEN[world](inputs), torch.zeros(len(inputs)).double())
         path = theta[None] if world == "no-noise" else way(problem, theta)
