@@ -5,6 +5,7 @@ The step functions below are all that is written of each rule: theory executes t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -104,15 +105,15 @@ PRODUCTS = np.linspace(0, 0.48, 49)
 
 def check_slopes(variant: str) -> Exact:
     """Compare F' of the five steps, full batches, with the derived potentials'; the series hold the derived ones."""
-    results = []
-    series = {"product": PRODUCTS, "plain": _values(_slope(None))}
-    for step, stated in SLOPES[variant].items():
-        derived = _slope(step)
-        results.append(Exact.equality(stated, derived))
-        series[step.__name__.replace("_", "-")] = _values(derived.subs(RATIO, SHOWN_RATIO))
-    return Exact.every(results)._replace(series=series)
+    found = Exact.equalities([(stated, _slope(step)) for step, stated in SLOPES[variant].items()])
+    if variant != STATED:
+        return found
+    slopes = {step.__name__.replace("_", "-"): _slope(step).subs(RATIO, SHOWN_RATIO) for step in _EXACT}
+    series = {name: _values(slope) for name, slope in ({"plain": _slope(None)} | slopes).items()}
+    return found._replace(series={"product": PRODUCTS} | series)
 
 
+@cache
 def _slope(step: StepFunction | None) -> sp.Expr:
     """Return the derived F'(gamma) in units of eta^2 sigma^2 / n."""
     potential = derive(Rule(sampling="full", step=step), SMALL_NOISE).spectral_potential
@@ -128,33 +129,21 @@ def _values(slope: sp.Expr) -> Array:
     return np.broadcast_to(function(PRODUCTS), PRODUCTS.shape).astype(float)
 
 
-def by_plain_steps(choice: RuleChoice, problem: Problem, theta: Tensor, lr: float, window: tuple[int, int]) -> Array:
-    """Return the mean drift over a window (its length, what passes before) that plain steps would have, ``[P]``."""
-    plain = replace(choice, step=None, parameters={})
-    derived = derive(plain.symbolic, SMALL_NOISE)
-    return to_array(mean_drift(derived, plain, problem, theta, lr, window[0], discard=window[1]))
+@dataclass(frozen=True, kw_only=True)
+class BesidePlain(DriftExperiment):
+    """The drift, against that of plain steps too."""
+
+    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
+        """Return also the mean drift that plain steps would have, ``[P]``."""
+        choice = replace(self.choice, step=None, parameters={})
+        window, discard = self.window(problem, theta, lr)
+        plain = mean_drift(derive(choice.symbolic, SMALL_NOISE), choice, problem, theta, lr, window, discard=discard)
+        return super().predictions(derived, problem, theta, lr) | {"plain": to_array(plain)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class AtFixedRate(SmallNoise):
-    """The drift at fixed learning rates, against that of plain steps too."""
-
-    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
-        """Return also what plain steps would do."""
-        window = self.window(problem, theta, lr)
-        plain = by_plain_steps(self.choice, problem, theta, lr, window)
-        return super().predictions(derived, problem, theta, lr) | {"plain": plain}
-
-
-@dataclass(frozen=True, kw_only=True)
-class AtSmallRates(DriftExperiment):
-    """The drift as eta -> 0, against that of plain steps too."""
-
-    def predictions(self, derived: Tensor, problem: Problem, theta: Tensor, lr: float) -> dict[str, Array]:
-        """Return also what plain steps would do."""
-        window = self.window(problem, theta, lr)
-        plain = by_plain_steps(self.choice, problem, theta, lr, window)
-        return super().predictions(derived, problem, theta, lr) | {"plain": plain}
+class AtFixedRate(BesidePlain, SmallNoise):
+    """The same at fixed learning rates."""
 
 
 PLAIN = Control("plain", "formula", "the drift of plain steps")
@@ -215,7 +204,7 @@ CLAIMS = (
         "as eta -> 0.",
         source=SOURCE,
         hypotheses=(*HYPOTHESES, "iid batches of 1"),
-        experiment=AtSmallRates(
+        experiment=BesidePlain(
             place=places.small_tanh,
             choice=RuleChoice(noise_std=0.5, sampling="iid", batch_size=1, step=extragradient),
             lrs=(0.015, 0.01, 0.0075, 0.005, 0.004),
