@@ -176,7 +176,8 @@ def small_noise_claim(
         items=items,
         hypotheses=("zero training error at theta*", "independent label noise", "full batches"),
         margin=MARGIN,
-        why_margin="1 %: the leading order in eta is off by tens of per cent",
+        why_margin="1 %: each wrong formula is off by a fifth or more at one of the rates at least, the stronger noise "
+        "by a tenth",
         experiment=experiment(
             place=places.small_tanh,
             choice=choice,

@@ -152,7 +152,7 @@ PLAIN = Control("plain", "formula", "the drift of plain steps")
 def at_fixed_rate(step: StepFunction, words: str, products: tuple[float, ...], size: int, *controls: Control) -> Claim:
     """Return the claim on a step's drift at learning rates in units of 1 / lambda_max."""
     values = {"ratio": float(SHOWN_RATIO)} if step is sharpness_aware else {}
-    return small_noise_claim(
+    claim = small_noise_claim(
         f"several-gradients.{step.__name__.replace('_', '-')}",
         words,
         RuleChoice(step=step, parameters=values),
@@ -162,6 +162,7 @@ def at_fixed_rate(step: StepFunction, words: str, products: tuple[float, ...], s
         num_replicas=size,
         relaxations=24.0,
     )
+    return replace(claim, hypotheses=(*HYPOTHESES, "full batches"))
 
 
 CLAIMS = (
