@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -129,19 +129,34 @@ class Exact(NamedTuple):
 
     @classmethod
     def equality(cls, stated: sp.Expr, derived: sp.Expr) -> Exact:
-        """Return whether two expressions are equal by exact simplification; their difference is the counterexample."""
-        difference = (derived - stated).simplify()
-        return cls(difference == 0, str(stated), str(derived), "" if difference == 0 else f"difference {difference}")
+        """Return whether two expressions are equal by exact simplification; their difference is the counterexample.
+
+        Expanding shows that equal polynomials are equal and costs little; what it leaves undecided is simplified.
+        """
+        difference = derived - stated
+        if difference.expand() == 0 or (difference := difference.simplify()) == 0:
+            return cls(True, str(stated), str(derived))
+        return cls(False, str(stated), str(derived), f"difference {difference}")
 
     @classmethod
-    def equalities(cls, pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> Exact:
+    def equalities(cls, pairs: Iterable[tuple[sp.Expr, sp.Expr]]) -> Exact:
         """Return the outcome of the first pair, stated and derived, that is not equal; of the last if all are."""
-        return cls.every([cls.equality(*pair) for pair in pairs])
+        return cls.every(cls.equality(*pair) for pair in pairs)
 
     @classmethod
-    def every(cls, outcomes: Sequence[Exact]) -> Exact:
-        """Return the first outcome that does not hold; the last if all do."""
-        return next((outcome for outcome in outcomes if not outcome.holds), outcomes[-1])
+    def every(cls, outcomes: Iterable[Exact]) -> Exact:
+        """Return the first outcome that does not hold, and ask for none after it; the last if all do.
+
+        Raises:
+            ValueError: If there is no outcome.
+        """
+        last = None
+        for last in outcomes:
+            if not last.holds:
+                break
+        if last is None:
+            raise ValueError("no outcomes: a check that compares nothing holds nothing")
+        return last
 
     @classmethod
     def tensor_equality(cls, stated: Expr, derived: Expr) -> Exact:

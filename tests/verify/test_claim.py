@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from verify.claim import STATED, Context, Control, Exact, ExactClaim, Exploration, Job, MeasuredClaim, Source
 from verify.decision import Verdict
@@ -12,6 +13,7 @@ from verify.estimate import Estimate
 FORMULA = Control("half", "formula", "half of it")
 WORLD = Control("louder", "world", "more noise")
 CORRECTION = Control("corrected", "correction", "with the factor")
+ALPHA = sp.Symbol("alpha")
 
 
 class Nothing:
@@ -154,6 +156,36 @@ def test_a_check_that_returns_no_outcome_is_an_error(found):
 def test_an_outcome_says_true_or_false(holds):
     with pytest.raises(TypeError, match="must be True or False, got"):
         exact(check=lambda _: Exact(holds, "", "")).outcome(STATED)
+
+
+def test_of_several_outcomes_the_first_that_does_not_hold_is_the_one_and_none_after_it_is_asked_for():
+    def outcomes():
+        yield Exact(True, "a", "a")
+        yield Exact(False, "b", "c", "b is not c")
+        raise AssertionError("asked for")
+
+    assert Exact.every(outcomes()).counterexample == "b is not c"
+    assert Exact.every(Exact(True, name, name) for name in "ab").predicted == "b"
+
+
+def test_a_check_that_compares_nothing_is_an_error():
+    with pytest.raises(ValueError, match="no outcomes"):
+        Exact.every([])
+    with pytest.raises(ValueError, match="no outcomes"):
+        Exact.equalities(zip([], [], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("stated", "derived", "holds"),
+    [
+        ((ALPHA + 1) ** 2, ALPHA**2 + 2 * ALPHA + 1, True),
+        (sp.sin(ALPHA) ** 2, 1 - sp.cos(ALPHA) ** 2, True),  # which expanding does not show
+        ((ALPHA + 1) ** 2, ALPHA**2 + 1, False),
+    ],
+)
+def test_expressions_are_equal_if_their_difference_simplifies_to_0(stated, derived, holds):
+    found = Exact.equality(stated, derived)
+    assert (found.holds, found.counterexample) == (holds, "" if holds else "difference -2*alpha")
 
 
 @pytest.mark.parametrize("jobs", [{}, [print], {0: print}, None])

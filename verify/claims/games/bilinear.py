@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import sympy as sp
 from scipy.linalg import expm
@@ -56,17 +54,6 @@ PRINTED: dict[str, dict[Update, Stated]] = {
 }
 
 
-def equalities(pairs: Sequence[tuple[sp.Expr, sp.Expr]]) -> Exact:
-    """Return the outcome of the first pair, stated and derived, that is not equal; of the last if all are.
-
-    Expanding shows that equal polynomials are equal and costs little; what it leaves undecided is simplified.
-    """
-    for stated, derived in pairs:
-        if sp.expand(derived - stated) != 0 and not (found := Exact.equality(stated, derived)).holds:
-            return found
-    return Exact.equality(*pairs[-1])
-
-
 def check_printed(variant: str) -> Exact:
     """Compare form, factor and cosine of the angle (at most pi, of both) with those of the update's matrix."""
     pairs = []
@@ -74,7 +61,7 @@ def check_printed(variant: str) -> Exact:
         form, factor, angle = PRINTED[variant][update]
         turned = sp.expand(sp.expand_trig(sp.cos(angle)))
         pairs += [(form, quadratic_form(update)), (factor, growth(update)), (turned, cosine(update))]
-    found = equalities(pairs)
+    found = Exact.equalities(pairs)
     return found._replace(series=paths()) if variant == STATED else found
 
 
@@ -123,7 +110,7 @@ def check_logarithm(variant: str) -> Exact:
             pairs.append((sp.expand(field), sp.expand((logarithm(update, 2) * sp.Matrix([X, Y]))[row])))
             for column in (0, 1):
                 pairs.append((truncated(stated[row, column].subs(Z, KAPPA), ORDERS), derived[row, column]))
-    return equalities(pairs)
+    return Exact.equalities(pairs)
 
 
 CLAIMS = (

@@ -60,7 +60,7 @@ def comparison(
             first, second = modified_field(update, player, clocks)
             outcomes.append(Exact.tensor_equality(FIELDS[player]("i") * leading[player], first))
             outcomes.append(Exact.tensor_equality(correction(stated[update], player), second))
-    return next((outcome for outcome in outcomes if not outcome.holds), outcomes[-1])
+    return Exact.every(outcomes)
 
 
 _SIMULTANEOUS: Coefficients = {"phi": (-(A**2) / 2, -A * B / 2), "theta": (-(B**2) / 2, -A * B / 2)}

@@ -16,7 +16,6 @@ from theory.index_algebra.instance import Instance
 from theory.modified_payoffs import payoff_correction
 from theory.two_players import FIELDS, JACOBIANS, NUM_STEPS, PLAYERS, RATES, Update, modified_field
 from verify.claim import STATED, Control, Exact, ExactClaim, Source
-from verify.claims.games.bilinear import equalities
 from verify.claims.games.modified_field import UPDATES
 from verify.decision import Verdict
 
@@ -65,7 +64,7 @@ FLOWS: Mapping[str, Mapping[Update, tuple[sp.Expr, sp.Expr]]] = {
 def check_flows(variant: str) -> Exact:
     """Compare the flows that the notebook integrates with the derived ones."""
     pairs = [(FLOWS[variant][update][row], modified_flow(update)[row]) for update in UPDATES for row in (0, 1)]
-    return equalities(pairs)
+    return Exact.equalities(pairs)
 
 
 _H = LR / 2
@@ -94,7 +93,7 @@ def check_matrices(variant: str) -> Exact:
     for update in UPDATES:
         derived = sp.Matrix(modified_flow(update)).jacobian(PLACE)
         pairs += [(MATRICES[variant][update][i][j], derived[i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0))]
-    return equalities(pairs)
+    return Exact.equalities(pairs)
 
 
 def dirac_gan() -> tuple[sp.Expr, sp.Expr]:

@@ -110,11 +110,10 @@ def mean_square(num_layers: int) -> Expr:
 
 def check_growth(variant: str) -> Exact:
     """Compare powers of a growth factor with the mean squares through one and two layers."""
-    outcomes = [
+    return Exact.every(
         Exact.tensor_equality(U("i", "m") * U("i", "m") * GROWTHS[variant] ** layers, mean_square(layers))
         for layers in (1, 2)
-    ]
-    return Exact.every(outcomes)
+    )
 
 
 CLAIMS = (

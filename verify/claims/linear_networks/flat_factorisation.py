@@ -52,8 +52,7 @@ def stated_mean(variant: str, depth: int) -> Expr:
 
 def check_mean(variant: str) -> Exact:
     """Compare a formula with the derived mean for each depth."""
-    outcomes = [Exact.tensor_equality(stated_mean(variant, depth), mean_regulariser(depth)) for depth in DEPTHS]
-    return Exact.every(outcomes)
+    return Exact.every(Exact.tensor_equality(stated_mean(variant, depth), mean_regulariser(depth)) for depth in DEPTHS)
 
 
 def check_two_layers(variant: str) -> Exact:
@@ -124,8 +123,7 @@ def check_minimum(variant: str) -> Exact:
     for depth in DEPTHS:
         stated = stated_minimum(variant, depth)
         pairs += [(sp.powdenest(stated, force=True), derived(depth)) for derived in (cut_bound, attained)]
-    outcomes = [_equality(*pair) for pair in pairs]
-    return Exact.every(outcomes)
+    return Exact.every(_equality(*pair) for pair in pairs)
 
 
 def _equality(stated: sp.Expr, derived: sp.Expr) -> Exact:

@@ -68,7 +68,7 @@ def check_reg(variant: str) -> Exact:
     stated, at = REGS[variant](), instance()
     value = Exact.equality(stated, at.value(REG))
     slopes = [Exact.equality(d, at.component(reg_gradient(), j=j)) for j, d in enumerate(gradient(stated))]
-    return next((exact for exact in (value, *slopes) if not exact.holds), value)
+    return Exact.every([*slopes, value])
 
 
 OBJECTIVES: dict[str, tuple[sp.Expr, sp.Expr]] = {
@@ -97,7 +97,7 @@ def check_objective(variant: str) -> Exact:
         Exact.equality(-ETA * share * d.subs(moved, simultaneous=True).subs(at_zero_error), step)
         for d, step in zip(gradient(printed), derived, strict=True)
     ]
-    return next((exact for exact in (value, *steps) if not exact.holds), value)
+    return Exact.every([*steps, value])
 
 
 FACTORS = {STATED: -ETA, "half-square": -ETA / 2, "ascent": ETA}
