@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -38,6 +39,30 @@ def slow_flow(
         k4 = drift(retract(problem, theta + dt * k3))
         theta = retract(problem, theta + dt / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
     return theta
+
+
+def slow_path(
+    problem: Problem,
+    drift: Callable[[Tensor], Tensor],
+    theta: Tensor,
+    times: Sequence[float],
+    *,
+    num_steps: int = 2,
+) -> Tensor:
+    """Return what `slow_flow` comes through from theta(0) = ``theta`` on, ``[times, P]``.
+
+    Args:
+        problem: Model and data.
+        drift: The mean motion per unit of time, tangent to the manifold: ``[P] -> [P]``.
+        theta: A point of zero training error, ``[P]``.
+        times: Increasing times, at least one.
+        num_steps: Number of RK4 steps from one time to the next.
+    """
+    path = []
+    for before, after in pairwise([0.0, *times]):
+        theta = slow_flow(problem, drift, theta, after - before, num_steps=num_steps)
+        path.append(theta)
+    return torch.stack(path)
 
 
 def descent(problem: Problem) -> Callable[[Tensor], Tensor]:

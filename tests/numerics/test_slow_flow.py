@@ -9,7 +9,7 @@ from torch.func import grad
 from numerics.models import product_model
 from numerics.problem import Problem
 from numerics.slow_flow import descent as descent_of_many
-from numerics.slow_flow import slow_flow
+from numerics.slow_flow import slow_flow, slow_path
 from numerics.zero_loss_manifold import tangent_projector
 from tests.oracles import regulariser
 
@@ -62,6 +62,14 @@ def test_flow_composes():
     half = slow_flow(PROBLEM, descent, START, 0.5, num_steps=4)
     whole = slow_flow(PROBLEM, descent, START, 1.0, num_steps=8)
     torch.testing.assert_close(slow_flow(PROBLEM, descent, half, 0.5, num_steps=4), whole, rtol=0, atol=1e-12)
+
+
+def test_the_path_is_the_flow_at_each_time():
+    times = [0.2, 0.5, 0.9]
+    path = slow_path(PROBLEM, descent, START, times, num_steps=32)
+    torch.testing.assert_close(path, torch.stack([closed_form(time) for time in times]), rtol=0, atol=1e-8)
+    first = slow_flow(PROBLEM, descent, START, 0.2, num_steps=2)
+    torch.testing.assert_close(slow_path(PROBLEM, descent, START, [0.2])[0], first, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("num_steps", [0, -1])

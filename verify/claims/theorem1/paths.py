@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from numerics.drift import estimate, pair_means
 from numerics.ensemble import Ensemble
 from numerics.limit_map import limit_map
 from numerics.problem import Problem
-from numerics.slow_flow import slow_flow
+from numerics.slow_flow import slow_path
 from numerics.trajectory import trajectory
 from numerics.zero_loss_manifold import normal_space
 from theory.regulariser import REG, reg_gradient
@@ -43,17 +42,13 @@ def reg_at(problem: Problem, theta: Tensor) -> float:
     return float(lower(REG, problem, theta))
 
 
-def slow_path(problem: Problem, theta: Tensor, times: Array) -> Tensor:
+def reg_path(problem: Problem, theta: Tensor, times: Array) -> Tensor:
     """Return phi at increasing slow times, ``[times, P]``, where phi' = -P grad reg and phi(0) = theta."""
 
     def field(at: Tensor) -> Tensor:
         return -normal_space(problem, at).tangent_part(lower(reg_gradient(), problem, at, indices="j"))
 
-    path = []
-    for before, after in pairwise([0.0, *times.tolist()]):
-        theta = slow_flow(problem, field, theta, after - before, num_steps=2)
-        path.append(theta)
-    return torch.stack(path)
+    return slow_path(problem, field, theta, times.tolist())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +71,9 @@ class MeanPath(LadderExperiment):
         start = theta[:, None].repeat(1, replicas.num_replicas)
         found = trajectory(replicas, start, steps.tolist(), lambda at: limit_map(replicas, at))
         paths = {
-            STATED: slow_path(problem, theta, steps * per_step),
-            "half": slow_path(problem, theta, steps * per_step / 2),
-            "standard-deviation": slow_path(problem, theta, steps * per_step / self.choice.noise_std),
+            STATED: reg_path(problem, theta, steps * per_step),
+            "half": reg_path(problem, theta, steps * per_step / 2),
+            "standard-deviation": reg_path(problem, theta, steps * per_step / self.choice.noise_std),
         }
         shown = {"flow": paths[STATED], "mean": found.mean(-1)}
         shown |= {f"single {k}": found[..., k] for k in range(NUM_SHOWN)}

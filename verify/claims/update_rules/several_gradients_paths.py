@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import pairwise
 
 import numpy as np
-import torch
 
 from numerics.drift import estimate, pair_means
-from numerics.ensemble import Ensemble
 from numerics.limit_map import limit_map
 from numerics.regulariser import reg
-from numerics.replica_blocks import REPLICAS_PER_BLOCK
-from numerics.slow_flow import slow_flow
+from numerics.slow_flow import slow_path
 from numerics.trajectory import trajectory
 from theory.drift import derive
 from theory.rule import SMALL_LR, SMALL_NOISE, Scaling
@@ -32,11 +28,12 @@ from verify.claims.update_rules.several_gradients import (
     sharpness_aware,
 )
 from verify.estimate import Array, Estimate, Measurement
-from verify.experiment import placed, stream, to_array
+from verify.experiment import ensemble, placed, stream, to_array
 from verify.lowering.drift import drift_field
 from verify.lowering.rule import RuleChoice
 
 LR, NOISE_STD, LOUDER = 0.06, 0.1, 1.05
+NUM_REPLICAS = 1024
 HORIZON, NUM_TIMES = 0.3, 6
 """Slow time eta^2 sigma^2 t / n at the end, and at how many times the paths are looked at."""
 RULES: Mapping[str, RuleChoice] = {
@@ -66,33 +63,30 @@ class Paths:
     def measure(self, world: str, context: Context, name: str) -> Measurement:
         """Return the mean change of reg at each time and what the slow flows make of it, ``[times]``."""
         problem, theta = placed(places.steady_tanh, context.device)
-        times = np.linspace(0, HORIZON, NUM_TIMES + 1) * problem.num_data / (LR * NOISE_STD) ** 2
-        steps = np.round(times).astype(int).tolist()
+        times = np.linspace(0, HORIZON, NUM_TIMES + 1)
+        steps = np.round(times[1:] * problem.num_data / (LR * NOISE_STD) ** 2).astype(int).tolist()
         executed = replace(RULES[name], noise_std=LOUDER * NOISE_STD) if world == "louder" else RULES[name]
-        size = 1024 if context.profile == "quick" else 4096
-        first_block = context.round * (size // REPLICAS_PER_BLOCK)
-        seed = stream(context.seed, f"{world} {name}", LR)
-        replicas = Ensemble(problem, executed.at(LR), size, seed, first_block)
-        start = theta[:, None].repeat(1, size)
+        own = replace(context, seed=stream(context.seed, name, LR))  # else all rules would see the same noise
+        replicas = ensemble(problem, executed, LR, own, NUM_REPLICAS, world)
+        start = theta[:, None].repeat(1, replicas.num_replicas)
         before = reg(problem, theta[:, None])
-        found = trajectory(replicas, start, steps[1:], lambda at: reg(problem, limit_map(replicas, at)) - before)
+        found = trajectory(replicas, start, steps, lambda at: reg(problem, limit_map(replicas, at)) - before)
         mean = estimate(pair_means(replicas, found))
         flows = {formula: _flow(name, scaling, tuple(steps), context.device) for formula, scaling in FORMULAS.items()}
         predictions = flows | {"plain": _flow("plain", SMALL_NOISE, tuple(steps), context.device)}
-        series = {"time": np.linspace(0, HORIZON, NUM_TIMES + 1)}
-        return Measurement(to_array(mean.mean), to_array(mean.covariance), mean.num_samples, predictions, series)
+        return Measurement(
+            to_array(mean.mean), to_array(mean.covariance), mean.num_samples, predictions, {"time": times}
+        )
 
 
 @cache
 def _flow(name: str, scaling: Scaling, steps: tuple[int, ...], device: str) -> Array:
+    """Return the change of reg along a rule's slow flow after each number of steps, ``[times]``."""
     problem, theta = placed(places.steady_tanh, device)
     choice = RULES[name]
     field = drift_field(derive(choice.symbolic, scaling), choice, problem, LR)
-    before, changes, at = reg(problem, theta[:, None]), [], theta
-    for first, last in pairwise(steps):
-        at = slow_flow(problem, field, at, last - first, num_steps=2)
-        changes.append(reg(problem, at[:, None]) - before)
-    return to_array(torch.cat(changes))
+    path = slow_path(problem, field, theta, steps)
+    return to_array(reg(problem, path.T) - reg(problem, theta[:, None]))
 
 
 def changes(measurements: Mapping[str, Measurement], formula: str) -> Estimate:

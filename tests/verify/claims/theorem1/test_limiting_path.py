@@ -18,7 +18,7 @@ from verify.claims.theorem1.limiting_path import (
     ratio_at_zero,
     sharpness,
 )
-from verify.claims.theorem1.paths import reg_at, slow_path
+from verify.claims.theorem1.paths import reg_at, reg_path
 from verify.estimate import Measurement
 
 PROBLEM, THETA = product()
@@ -27,7 +27,7 @@ START = {START_A: float(THETA[0]), START_B: float(THETA[1])}
 
 def test_the_closed_form_is_the_trace_of_the_hessian_along_the_slow_flow():
     times = np.array([0.1, 0.3, 1.0])
-    for time, theta in zip(times, slow_path(PROBLEM, THETA, times), strict=True):
+    for time, theta in zip(times, reg_path(PROBLEM, THETA, times), strict=True):
         trace = torch.trace(hessian(lambda at: (PROBLEM.predictions(at) - PROBLEM.labels).square().mean())(theta))
         assert float(sharpness(STATED).subs(START | {TIME: time})) == pytest.approx(float(trace), rel=1e-3)
         assert 2 * reg_at(PROBLEM, theta) == pytest.approx(float(trace))
