@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import sympy as sp
 import torch
@@ -85,7 +86,7 @@ def _evaluated(matrix: sp.Matrix, values: Values) -> Tensor:
 
 
 def _num_powers(entries: Iterable[sp.Poly]) -> int:
-    return max(3, *(1 + int(entry.degree()) for entry in entries if entry))
+    return max([3, *(1 + int(entry.degree()) for entry in entries if entry)])
 
 
 def _in_eta(term: Term) -> sp.Poly:
@@ -93,6 +94,7 @@ def _in_eta(term: Term) -> sp.Poly:
     return _polynomial(term.coefficient, term.row, term.moment)
 
 
+@cache
 def _polynomial(coefficient: sp.Expr, row: Head, moment: Head) -> sp.Poly:
     """Return an entry as a polynomial in eta, once C and W are in units of eta and the row is divided by it.
 
