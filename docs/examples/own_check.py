@@ -58,9 +58,8 @@ class ThirdMoment:
         one = torch.ones(1, dtype=torch.float64, device=context.device)
         rule = UpdateRule(LR, 1.0, noise=EXPONENTIAL if world == STATED else two_point(0.3))
         size = 2**19 if context.profile == "quick" else 2**21
-        first_block = (
-            context.round * size // REPLICAS_PER_BLOCK
-        )  # an undecided claim gets a second round, of other replicas
+        # An undecided claim gets a second round, of other replicas.
+        first_block = context.round * (size // REPLICAS_PER_BLOCK)
         problem = Problem(lambda theta, x: theta[0] * x, one, 0 * one)
         replicas = Ensemble(problem, rule, size, stream(context.seed, world, LR), first_block)
         end = replicas.advanced(State(one.new_zeros(1, size), 0), 64)
