@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = (
     "diagonal.label-noise-recovers",
     "diagonal.spherical-noise",
@@ -18,8 +20,6 @@ CLAIMS = (
 SPHERICAL = "spherical "
 COLOURS = ("C1", "C3", "C4")
 MARKERS = "os^"
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 STARTS = ("all 2", "all 1", "all .1", "all .01", "normal", ".001 to 1", "2 or .01", "misleading")
 """In the claim's order."""
 MINI_BATCH_START = 1

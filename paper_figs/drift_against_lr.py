@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 NAMES = {
     "lemma8.drift.tanh": "tanh network, P = 32",
     "lemma8.drift.quadratic": "quadratic network, P = 20",
     "lemma8.drift.sensing": "matrix sensing, d = 6",
 }
 CLAIMS = tuple(NAMES)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 
 
 def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:

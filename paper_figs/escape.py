@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("definition4.escape",)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 NAMES = ("distance along the manifold", "drop of reg")
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("factorisation.sgd",)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 
 
 def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:

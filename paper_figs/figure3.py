@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("figure3.drop", "figure3.clock")
 
 
@@ -63,9 +65,10 @@ def draw_clock(panel: Axes, clock: Mapping[str, NDArray]) -> None:
     middle = np.exp(np.log(steps).mean() + 2 * np.log(lrs).mean())
     axis = np.array([lrs.min() / 1.15, lrs.max() * 1.15])
     panel.plot(axis, middle / axis**2, color="0.5", linewidth=1.2, label=r"$\propto \eta^{-2}$")
-    panel.errorbar(lrs, steps, 2.576 * steps * clock["log_standard_error"], fmt="o", color="C2", label="99 % intervals")
+    error = INTERVAL_99 * steps * clock["log_standard_error"]
+    panel.errorbar(lrs, steps, error, fmt="o", color="C2", label="99 % intervals")
     panel.set(xscale="log", yscale="log", xlabel=r"learning rate $\eta$", ylabel="steps to the drop")
-    panel.set_title(f"exponent ${clock['exponent'].item():.2f}$ ± {2.576 * clock['exponent_error'].item():.2f}")
+    panel.set_title(f"exponent ${clock['exponent'].item():.2f}$ ± {INTERVAL_99 * clock['exponent_error'].item():.2f}")
     panel.set_xticks(lrs, [f"{lr:g}" for lr in lrs])
     panel.minorticks_off()
     panel.legend()

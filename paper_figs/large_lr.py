@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 NAMES = {
     "finite-lr.drift": ("plain steps", "o"),
     "finite-lr.drift.heavy-ball": (r"heavy ball, $\beta = 1/2$", "s"),
     "finite-lr.drift.nesterov": (r"Nesterov, $\beta = 1/2$", "^"),
 }
 CLAIMS = tuple(NAMES)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 
 
 def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:

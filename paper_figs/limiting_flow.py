@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("limiting-flow.path",)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 LABEL = 0.6
 SHOWN = ((-1, "C1", "o"), (2, "C2", "s"), (0, "C3", "^"))
 """Places of the learning rates that are shown, with their colours and marks; the first one's run is drawn."""

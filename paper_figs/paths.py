@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("paths.mean", "paths.single")
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 REG, DIFFERENCE = 0, 1
 LR_TICKS, DISTANCE_TICKS = (0.002, 0.005, 0.01, 0.02, 0.04), (0.01, 0.02, 0.03, 0.05)
 

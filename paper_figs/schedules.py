@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 NAMES = ("exponential", "step", "cosine", "plateau")
 CLAIMS = tuple(f"schedule.drift.{name}" for name in NAMES)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 PARTS = {
     "leading": (r"$\frac{\sigma^2}{n} \sum_t \eta_t^2$ alone", "v"),
     "no-release": (r"without the stored variance, $(S_0 - S_T) / 4\gamma$", "s"),

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("several-gradients.paths", "several-gradients.large-lr")
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 RULES = {
     "extragradient": ("C3", "extragradient,\none step ahead", 0),
     "midpoint": ("C4", "half a step ahead", 5),

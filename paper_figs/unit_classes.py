@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 KINDS = {"open-questions.classes.tanh": ("tanh", "o"), "open-questions.classes.logistic": ("logistic", "s")}
 CLAIMS = tuple(KINDS)
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 
 
 def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:

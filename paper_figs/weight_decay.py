@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 DRIFTS = {
     "weight-decay.drift": "tanh network,\n$P = 12$",
     "weight-decay.opposed-drift": "$a x - b^2 / 2$,\nat $b = 1$",
@@ -14,8 +16,6 @@ DRIFTS = {
 CLAIMS = ("ridge.shrinkage", "ridge.weight-decay", "weight-decay.opposed", *DRIFTS)
 COLOURS = ("C0", "C2", "C4", "C1", "C3")
 PARTS = {"noise-alone": ("label noise", "C0", 0.14), "decay-alone": ("weight decay", "C1", -0.14)}
-INTERVAL_99 = 2.576
-"""Half-width of a 99 % interval in standard errors."""
 Series = Mapping[str, NDArray]
 
 

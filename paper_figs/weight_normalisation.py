@@ -6,13 +6,14 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from paper_figs._interval import INTERVAL_99
+
 CLAIMS = ("weight-norm.table",)
 FLOWS = {
     "plain": ("plain flow", "C1", "o"),
     "kappa 1": (r"weight normalisation, $\kappa = 1$", "C0", "s"),
     "kappa 0.05": (r"weight normalisation, $\kappa = 0.05$", "C2", "^"),
 }
-INTERVAL_99 = 2.576
 
 
 def draw(measured: Mapping[str, Mapping[str, NDArray]]) -> Figure:
