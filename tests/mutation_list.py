@@ -211,6 +211,7 @@ MUTATIONS = (
     Mutation("numerics/packed_steps.py", "-4 * lr / batch", "-2 * lr / batch", ("sensing.floor",)),
     Mutation("numerics/replica_blocks.py", 'f"steps {number}"', '"steps"', ("lemma8.drift.tanh",)),
     Mutation("numerics/trajectory.py", "first + time - state.step", "time - state.step", ("figure3.drop",)),
+    Mutation("numerics/slow_flow.py", "after - before", "after", ("several-gradients.paths",)),
     Mutation("verify/claims/theorem1/limiting_path.py",
              "2 * reg(problem, limit_map", "reg(problem, limit_map", ("limiting-flow.path",)),
     Mutation("verify/claims/theorem1/limiting_path.py",
