@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
+import torch
 from torch import Tensor
 
 from numerics.drift import drift
@@ -42,10 +43,13 @@ class DriftExperiment(PlacedExperiment):
     Attributes:
         relaxations: Length of the window in units of the slowest relaxation, 1 / (2 lr gamma_min).
         discard: What passes before the window, in the same units.
+        dtype: Of the states; with another one than double, `place` has data that it holds, as `places.held_by` makes
+            them. All that is measured and derived is in double.
     """
 
     relaxations: float = 8.0
     discard: float = 0.0
+    dtype: torch.dtype = torch.float64
 
     def preflight(self) -> None:
         """Check the inputs.
@@ -70,7 +74,8 @@ class DriftExperiment(PlacedExperiment):
         values = self.choice.values(problem, lr)
         derived = derive(self.choice.symbolic, self.scaling)
         num_steps, discard = self.window(problem, theta, lr)
-        replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
+        stepped = problem.to(dtype=self.dtype)
+        replicas = ensemble(stepped, change.choice or self.choice, lr, context, self.num_replicas, world)
         start = state_root(derived.covariance, problem, theta, values)
         if not replicas.rule.momentum:  # a world without the stated rule's velocity
             start = start[: len(theta)]

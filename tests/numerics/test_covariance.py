@@ -62,5 +62,5 @@ def test_squares_of_states_in_single_precision_are_summed_in_double():
     visited = trajectory(ensemble, point_start(ensemble, theta).theta, [7, 9, 11], lambda at: at)
     assert visited.dtype == torch.float32
     away = visited.double() - theta[None, :, None]
-    squares = sum(torch.einsum("jr,kr->jkr", x, x).flatten(0, 1) for x in away) / 3
-    assert torch.equal(measured.mean, squares.unflatten(1, (2, 4)).mean(1).mean(1))
+    squares = torch.stack([torch.einsum("jr,kr->jkr", x, x).flatten(0, 1) for x in away])
+    torch.testing.assert_close(measured.mean, squares.mean((0, 2)), rtol=1e-13, atol=0)
