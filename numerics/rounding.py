@@ -31,16 +31,18 @@ class ToNearest:
     def __call__(self, gradient: Callable[[Tensor], Tensor], theta: Tensor, lr) -> Tensor:
         """Return what the step adds to theta."""
         moved = theta - lr * gradient(theta)
-        far = moved * 2.0 ** (DOUBLE_BITS - self.num_bits)
-        return (moved + far) - far - theta  # the sum has no room for the last digits
+        far = moved * 2.0 ** (DOUBLE_BITS - self.num_bits)  # exact; in the sum there is no room for the last digits
+        return (moved + far) - far - theta
 
 
 @dataclass(frozen=True)
 class Downwards:
-    """A gradient step whose result is rounded down to a multiple of 2^-``num_bits``."""
+    """A gradient step whose result, of size below 2, is rounded down to a multiple of 2^-``num_bits``."""
 
     num_bits: int
 
     def __call__(self, gradient: Callable[[Tensor], Tensor], theta: Tensor, lr) -> Tensor:
         """Return what the step adds to theta."""
-        return torch.floor((theta - lr * gradient(theta)) * 2.0**self.num_bits) / 2.0**self.num_bits - theta
+        below = theta - lr * gradient(theta) - 0.5 * 2.0**-self.num_bits  # half a unit less, to the nearest multiple
+        far = 1.5 * 2.0 ** (DOUBLE_BITS - 1 - self.num_bits)
+        return (below + far) - far - theta

@@ -5,7 +5,8 @@ Of x that is normal with mean m and standard deviation s its mean is
 
     sum_k (-1)^k / (pi k) exp(-2 pi^2 k^2 s^2) sin(2 pi k m),  k = 1, 2, ...     (1)
 
-so that numbers that vary by a unit or more are rounded without a bias, wherever their mean lies between the multiples.
+so that numbers that vary by a unit or more are rounded without a bias (1e-9 of a unit at s = 1), wherever their mean
+lies.
 
 **Hypotheses.** None besides that of the normal law.
 **Source.** Derived here; known in signal processing, where what varies is called dither.
@@ -16,7 +17,6 @@ The mean of each sine over the normal law is by integration as well.
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 import sympy as sp
 
@@ -30,28 +30,24 @@ SPREAD = sp.Symbol("s", positive=True)
 """Its standard deviation, in units."""
 
 
-class Rounding(NamedTuple):
-    """Variance of an evenly spread number's error, the k-th sine's coefficient, the k-th term of the mean error."""
-
-    variance: sp.Expr
-    coefficient: sp.Expr
-    mean_term: sp.Expr
+_X, _Z = sp.symbols("x z", real=True)
+_ERROR, _HALF = -_X, sp.Rational(1, 2)
+_FREQUENCY = 2 * sp.pi * K
 
 
+@derivation("rounding-variance")
+def variance() -> sp.Expr:
+    """Return the variance of the error of an evenly spread number, in square units."""
+    return sp.integrate(_ERROR**2, (_X, -_HALF, _HALF))
+
+
+@derivation("rounding-mean")
 @cache
-@derivation("rounding")
-def derive() -> Rounding:
-    """Return what the error of rounding is made of, in units."""
-    x, z = sp.symbols("x z", real=True)
-    error, half = -x, sp.Rational(1, 2)
-    frequency = 2 * sp.pi * K
-    coefficient = 2 * sp.integrate(error * sp.sin(frequency * x), (x, -half, half))
-    # sin(a + b z) = sin a cos(b z) + cos a sin(b z); the second is odd in z.
+def mean_error_term() -> sp.Expr:
+    """Return the k-th term of the mean error of a normal number, in units."""
+    coefficient = 2 * sp.integrate(_ERROR * sp.sin(_FREQUENCY * _X), (_X, -_HALF, _HALF))
+    # sin(a + b z) = sin a cos(b z) + cos a sin(b z): the first is even in z, the second odd.
     rate = sp.Symbol("b", positive=True)
-    density = sp.exp(-(z**2) / 2) / sp.sqrt(2 * sp.pi)
-    left = sp.integrate(sp.cos(rate * z) * density, (z, -sp.oo, sp.oo)).subs(rate, frequency * SPREAD)
-    return Rounding(
-        sp.integrate(error**2, (x, -half, half)),
-        sp.simplify(coefficient),
-        sp.simplify(coefficient * sp.sin(frequency * MEAN) * left),
-    )
+    density = sp.exp(-(_Z**2) / 2) / sp.sqrt(2 * sp.pi)
+    left = 2 * sp.integrate(sp.cos(rate * _Z) * density, (_Z, 0, sp.oo)).subs(rate, _FREQUENCY * SPREAD)
+    return sp.simplify(coefficient * sp.sin(_FREQUENCY * MEAN) * left)

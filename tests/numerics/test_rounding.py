@@ -34,8 +34,9 @@ def test_a_step_to_the_nearest_number_ends_where_the_step_in_double_is_rounded(n
 
 
 def test_a_step_downwards_ends_at_the_multiple_below():
-    added = Downwards(2)(lambda at: at - 1, torch.tensor([0.5, -0.25, 3.0]), 0.1)
-    assert (torch.tensor([0.5, -0.25, 3.0]) + added).tolist() == [0.5, -0.25, 2.75]
+    theta = torch.tensor([0.5, -0.25, 1.75], dtype=torch.float64)
+    added = Downwards(2)(lambda at: at - 1, theta, 0.1)  # to .55, -.125, 1.675
+    assert (theta + added).tolist() == [0.5, -0.25, 1.5]
 
 
 @pytest.mark.parametrize("is_compiled", [False, True])
