@@ -31,8 +31,8 @@ SPREAD = sp.Symbol("s", positive=True)
 
 
 _X, _Z = sp.symbols("x z", real=True)
+_RATE = sp.Symbol("b", positive=True)
 _ERROR, _HALF = -_X, sp.Rational(1, 2)
-_FREQUENCY = 2 * sp.pi * K
 
 
 @derivation("rounding-variance")
@@ -45,9 +45,9 @@ def variance() -> sp.Expr:
 @cache
 def mean_error_term() -> sp.Expr:
     """Return the k-th term of the mean error of a normal number, in units."""
-    coefficient = 2 * sp.integrate(_ERROR * sp.sin(_FREQUENCY * _X), (_X, -_HALF, _HALF))
+    frequency = 2 * sp.pi * K
+    coefficient = 2 * sp.integrate(_ERROR * sp.sin(_RATE * _X), (_X, -_HALF, _HALF)).subs(_RATE, frequency)
     # sin(a + b z) = sin a cos(b z) + cos a sin(b z): the first is even in z, the second odd.
-    rate = sp.Symbol("b", positive=True)
     density = sp.exp(-(_Z**2) / 2) / sp.sqrt(2 * sp.pi)
-    left = 2 * sp.integrate(sp.cos(rate * _Z) * density, (_Z, 0, sp.oo)).subs(rate, _FREQUENCY * SPREAD)
-    return sp.simplify(coefficient * sp.sin(_FREQUENCY * MEAN) * left)
+    left = 2 * sp.integrate(sp.cos(_RATE * _Z) * density, (_Z, 0, sp.oo)).subs(_RATE, frequency * SPREAD)
+    return sp.simplify(coefficient * sp.sin(frequency * MEAN) * left)

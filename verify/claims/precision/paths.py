@@ -33,7 +33,8 @@ from verify.lowering.stationary_covariance import state_root
 
 def kept(state: State, dtype: torch.dtype) -> State:
     """Return a state in another precision."""
-    return State(*(part.to(dtype) if isinstance(part, Tensor) else part for part in state))
+    velocity = None if state.velocity is None else state.velocity.to(dtype)
+    return State(state.theta.to(dtype), state.step, velocity)
 
 
 @dataclass(frozen=True, kw_only=True)
