@@ -13,7 +13,7 @@ from torch import Tensor
 
 from numerics.drift import drift
 from numerics.problem import Problem
-from numerics.zero_loss_manifold import normal_space, tangent_projector
+from numerics.zero_loss_manifold import normal_space, require_zero_loss, tangent_projector
 from theory.drift import derive
 from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
 from theory.rule import SMALL_NOISE, Rule
@@ -55,12 +55,14 @@ class DriftExperiment(PlacedExperiment):
         """Check the inputs.
 
         Raises:
-            ValueError: As `PlacedExperiment.preflight`; or if nothing is to be predicted: theory has no drift for the
-                rule, or theta* is an isolated point of the manifold.
+            ValueError: As `PlacedExperiment.preflight`; or if the data, rounded to the states' dtype, have training
+                error at theta*; or if nothing is to be predicted: theory has no drift for the rule, or theta* is an
+                isolated point of the manifold.
         """
         super().preflight()
         derive(self.choice.symbolic, self.scaling)
         problem, theta = self.place()
+        require_zero_loss(problem.to(dtype=self.dtype).to(dtype=torch.float64), theta)
         if normal_space(problem, theta).basis.shape[1] == len(theta):
             raise ValueError(
                 f"theta* is an isolated point: the gradients of {problem.num_data} data points span all {len(theta)} "
