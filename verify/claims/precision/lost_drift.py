@@ -120,6 +120,14 @@ def share_left(measurements: Mapping[str, Measurement], formula: str) -> Estimat
     )
 
 
+SIZES = LostDrift(
+    sizes=(1.5, 3.0, 6.0, 12.0),
+    push=0.2,
+    spread=1.0,
+    num_replicas=8192,
+    dtypes={"double": torch.float64},
+    louder={"louder": 1.05},
+)
 CLAIMS = (
     MeasuredClaim(
         id="precision.lost-drift",
@@ -131,14 +139,7 @@ CLAIMS = (
         hypotheses=("a constant gradient", "s = 1, 1/2, 1/4, 1/8; m = s / 5", "steps in single precision"),
         margin=0.02,
         why_margin="2 %: at s = 1/4 rounding takes more than half of the drift, and noise 5 % stronger saves 7 % of it",
-        experiment=LostDrift(
-            sizes=(1.5, 3.0, 6.0, 12.0),
-            push=0.2,
-            spread=1.0,
-            num_replicas=8192,
-            dtypes={"double": torch.float64},
-            louder={"louder": 1.05},
-        ),
+        experiment=SIZES,
         estimate=share_left,
         controls=(
             Control("kept", "formula", "all of the drift is left"),

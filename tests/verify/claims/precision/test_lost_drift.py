@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from verify.claim import STATED, Context
-from verify.claims.precision.lost_drift import CLAIMS, left
+from verify.claims.precision.lost_drift import SIZES, left
 
-EXPERIMENT = replace(CLAIMS[0].experiment, num_replicas=256, num_steps=64)
+EXPERIMENT = replace(SIZES, num_replicas=256, num_steps=64)
 
 
 @pytest.mark.parametrize(("push", "spread"), [(0.2, 1.0), (0.1, 0.5), (0.05, 0.25), (0.025, 0.125)])
