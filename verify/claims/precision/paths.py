@@ -1,8 +1,8 @@
 """Paths in single precision beside those in double: from the same start, with the same noise.
 
 What they differ by is what rounding does, and has none of the noise's own scatter: it is found to a part in 10^6 of the
-drift. Label noise moves the parameters by many units in the last place, so that each step is rounded without a bias,
-however small the drift is beside that unit.
+drift. A step under label noise varies by many units in the last place, from place to place and with the noise, so that
+it is rounded without a bias, however small its mean is beside that unit (`verify.claims.precision.dither`).
 """
 
 from __future__ import annotations
