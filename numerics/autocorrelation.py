@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from numerics.drift import VectorEstimate, estimate, pair_means
-from numerics.ensemble import Ensemble, State
+from numerics.drift import VectorEstimate, estimate, pair_means, point_start
+from numerics.ensemble import Ensemble
 from numerics.zero_loss_manifold import require_zero_loss
 
 
@@ -22,7 +22,7 @@ def lagged_moments(
 
     Args:
         ensemble: The replicas.
-        theta: theta*, a point of zero training error, ``[P]``.
+        theta: theta*, a point of zero training error in double precision, ``[P]``.
         basis: Orthonormal columns V, ``[P, K]``.
         lags: One number of steps for each column.
         burn_in: Steps before the first window.
@@ -34,15 +34,16 @@ def lagged_moments(
     """
     if len(lags) != basis.shape[1] or min(lags) < 1 or num_windows < 1:
         raise ValueError(f"lags must be {basis.shape[1]} positive numbers, got {list(lags)}, for at least one window")
-    require_zero_loss(ensemble.problem, theta)
-    state = ensemble.advanced(State(theta[:, None].repeat(1, ensemble.num_replicas), 0), burn_in)
+    theta, basis = theta.double(), basis.double()
+    require_zero_loss(ensemble.problem.to(dtype=torch.float64), theta)
+    state = ensemble.advanced(point_start(ensemble, theta), burn_in)
     total = theta.new_zeros(2, len(lags), ensemble.num_replicas)
     for _ in range(num_windows):
-        begin, start = state.step, basis.T @ (state.theta - theta[:, None])
+        begin, start = state.step, basis.T @ (state.theta.double() - theta[:, None])
         later = torch.empty_like(start)
         for lag in sorted(set(lags)):
             state = ensemble.advanced(state, begin + lag - state.step)
             for k in (k for k, own in enumerate(lags) if own == lag):
-                later[k] = basis[:, k] @ (state.theta - theta[:, None])
+                later[k] = basis[:, k] @ (state.theta.double() - theta[:, None])
         total += torch.stack([start.square(), start * later])
     return estimate(pair_means(ensemble, total.flatten(0, 1) / num_windows))

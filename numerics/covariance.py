@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from numerics.drift import VectorEstimate, estimate, pair_means
-from numerics.ensemble import Ensemble, State
+from numerics.drift import VectorEstimate, estimate, pair_means, point_start
+from numerics.ensemble import Ensemble
 from numerics.zero_loss_manifold import require_zero_loss
 
 
@@ -20,7 +20,7 @@ def second_moments(
 
     Args:
         ensemble: The replicas.
-        theta: theta*, a point of zero training error, ``[P]``.
+        theta: theta*, a point of zero training error in double precision, ``[P]``.
         basis: Orthonormal columns V, ``[P, K]``.
         burn_in: Steps before the first observation.
         num_observations: Observations per replica.
@@ -32,11 +32,12 @@ def second_moments(
     """
     if num_observations < 1 or every < 1:
         raise ValueError(f"num_observations and every must be at least 1, got {num_observations} and {every}")
-    require_zero_loss(ensemble.problem, theta)
-    state = ensemble.advanced(State(theta[:, None].repeat(1, ensemble.num_replicas), 0), burn_in)
+    theta, basis = theta.double(), basis.double()
+    require_zero_loss(ensemble.problem.to(dtype=torch.float64), theta)
+    state = ensemble.advanced(point_start(ensemble, theta), burn_in)
     total = torch.zeros(basis.shape[1] ** 2, ensemble.num_replicas, dtype=theta.dtype, device=theta.device)
     for _ in range(num_observations):
         state = ensemble.advanced(state, every)
-        x = basis.T @ (state.theta - theta[:, None])
+        x = basis.T @ (state.theta.double() - theta[:, None])
         total += torch.einsum("jr,kr->jkr", x, x).flatten(0, 1)
     return estimate(pair_means(ensemble, total / num_observations))

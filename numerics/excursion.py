@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from numerics.ensemble import Ensemble, State
+from numerics.drift import point_start
+from numerics.ensemble import Ensemble
 
 
 def largest_excursions(
@@ -15,7 +16,7 @@ def largest_excursions(
 
     Args:
         ensemble: The replicas.
-        theta: Where they start, ``[P]``.
+        theta: Where they start, in double precision, ``[P]``.
         basis: Orthonormal columns V, ``[P, K]``.
         num_observations: Number of times t.
         every: Steps between them.
@@ -26,9 +27,10 @@ def largest_excursions(
     """
     if num_observations < 1 or every < 1:
         raise ValueError(f"num_observations and every must be at least 1, got {num_observations} and {every}")
-    state = State(theta[:, None].repeat(1, ensemble.num_replicas), 0)
+    theta, basis = theta.double(), basis.double()
+    state = point_start(ensemble, theta)
     largest = theta.new_zeros(basis.shape[1], ensemble.num_replicas)
     for _ in range(num_observations):
         state = ensemble.advanced(state, every)
-        largest = torch.maximum(largest, (basis.T @ (state.theta - theta[:, None])).abs())
+        largest = torch.maximum(largest, (basis.T @ (state.theta.double() - theta[:, None])).abs())
     return largest

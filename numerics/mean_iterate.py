@@ -27,13 +27,13 @@ def sequences(num_maps: int, order: Order) -> list[tuple[int, ...]]:
 
 
 def mean_after_epoch(steps: Sequence[Map], start: Tensor, order: Order) -> Tensor:
-    """Return the mean of theta after as many steps as there are maps, ``[M, P]``, by going through all sequences."""
+    """Return the mean of theta after as many steps as there are maps, ``[M, P]``, over all sequences, in doubles."""
     found = [reduce(lambda at, k: steps[k](at), chosen, start) for chosen in sequences(len(steps), order)]
-    return torch.stack(found).mean(0)
+    return torch.stack(found).double().mean(0)
 
 
 def mean_iterate(steps: Sequence[Map], start: Tensor, num_epochs: int, order: Order, *, num_nodes: int = 20) -> Tensor:
-    """Return the mean of theta after epochs of as many steps as there are maps, ``[M, P]``.
+    """Return the mean of theta after epochs of as many steps as there are maps, ``[M, P]``, in double precision.
 
     Args:
         steps: Maps of the cube [-1, 1]^P into itself.
@@ -45,6 +45,7 @@ def mean_iterate(steps: Sequence[Map], start: Tensor, num_epochs: int, order: Or
     Raises:
         ValueError: If a start or the image of a node lies outside the cube.
     """
+    start = start.double()
     axis = torch.cos(math.pi * (torch.arange(num_nodes, dtype=start.dtype) + 0.5) / num_nodes)
     nodes = torch.cartesian_prod(*[axis] * start.shape[1]).reshape(-1, start.shape[1])
     operators = [interpolation(step(nodes), num_nodes) for step in steps]

@@ -71,8 +71,8 @@ def partly_trained(model: Model, theta: Tensor, trained: slice) -> Model:
     before, after = theta[:first], theta[last:]
 
     def part(parameters: Tensor, x: Tensor) -> Tensor:
-        device = parameters.device
-        return model(torch.cat([before.to(device), parameters, after.to(device)]), x)
+        device, dtype = parameters.device, parameters.dtype
+        return model(torch.cat([before.to(device, dtype), parameters, after.to(device, dtype)]), x)
 
     return part
 

@@ -52,9 +52,25 @@ class Problem:
                     f"{name} must be finite, got {data.flatten()[bad].item()} at flat position {bad}; remove or mend it"
                 )
 
-    def to(self, device: str) -> Problem:
-        """Return the problem with its data on another device."""
-        return Problem(self.model, self.inputs.to(device), self.labels.to(device))
+    def to(self, device: str | None = None, dtype: torch.dtype | None = None) -> Problem:
+        """Return the problem with its data on another device or in another precision; None: as they are.
+
+        A problem in ``torch.float32`` is stepped in single precision. Its data are rounded, so that a point of zero
+        training error moves by as much; it is looked for in double precision, where what is measured is summed up too:
+
+            single = problem.to(dtype=torch.float32)
+            theta = retract(single.to(dtype=torch.float64), theta)
+            drift(Ensemble(single, rule, num_replicas, seed), theta, root, num_steps)
+
+        Args:
+            device: Where the data are to lie.
+            dtype: Of the labels, and of inputs that are real numbers; whole numbers stay what they are.
+
+        Raises:
+            ValueError: If labels of that dtype are no real numbers, or data are too large for it.
+        """
+        inputs = self.inputs.to(device, dtype if self.inputs.is_floating_point() else None)
+        return Problem(self.model, inputs, self.labels.to(device, dtype))
 
     @cached_property
     def num_data(self) -> int:

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
+import torch
 from torch import Tensor
 
 from numerics.drift import drift
 from numerics.problem import Problem
-from numerics.zero_loss_manifold import normal_space, tangent_projector
+from numerics.zero_loss_manifold import normal_space, require_zero_loss, tangent_projector
 from theory.drift import derive
 from theory.gamma_chain import GAMMA_EIGENVALUE as GAMMA
 from theory.rule import SMALL_NOISE, Rule
@@ -42,21 +43,26 @@ class DriftExperiment(PlacedExperiment):
     Attributes:
         relaxations: Length of the window in units of the slowest relaxation, 1 / (2 lr gamma_min).
         discard: What passes before the window, in the same units.
+        dtype: Of the states; with another one than double, `place` has data that it holds, as `places.held_by` makes
+            them. All that is measured and derived is in double.
     """
 
     relaxations: float = 8.0
     discard: float = 0.0
+    dtype: torch.dtype = torch.float64
 
     def preflight(self) -> None:
         """Check the inputs.
 
         Raises:
-            ValueError: As `PlacedExperiment.preflight`; or if nothing is to be predicted: theory has no drift for the
-                rule, or theta* is an isolated point of the manifold.
+            ValueError: As `PlacedExperiment.preflight`; or if the data, rounded to the states' dtype, have training
+                error at theta*; or if nothing is to be predicted: theory has no drift for the rule, or theta* is an
+                isolated point of the manifold.
         """
         super().preflight()
         derive(self.choice.symbolic, self.scaling)
         problem, theta = self.place()
+        require_zero_loss(problem.to(dtype=self.dtype).to(dtype=torch.float64), theta)
         if normal_space(problem, theta).basis.shape[1] == len(theta):
             raise ValueError(
                 f"theta* is an isolated point: the gradients of {problem.num_data} data points span all {len(theta)} "
@@ -70,7 +76,8 @@ class DriftExperiment(PlacedExperiment):
         values = self.choice.values(problem, lr)
         derived = derive(self.choice.symbolic, self.scaling)
         num_steps, discard = self.window(problem, theta, lr)
-        replicas = ensemble(problem, change.choice or self.choice, lr, context, self.num_replicas, world)
+        stepped = problem.to(dtype=self.dtype)
+        replicas = ensemble(stepped, change.choice or self.choice, lr, context, self.num_replicas, world)
         start = state_root(derived.covariance, problem, theta, values)
         if not replicas.rule.momentum:  # a world without the stated rule's velocity
             start = start[: len(theta)]

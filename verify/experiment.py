@@ -117,4 +117,4 @@ def to_array(tensor: Tensor) -> Array:
 
 def half_means(values: Tensor) -> Array:
     """Return the means over replicas r and r + R/2, ``[..., R] -> [..., R/2]``: alike but for the noise's sign."""
-    return to_array(values.unflatten(-1, (2, -1)).mean(-2))
+    return to_array(values.double().unflatten(-1, (2, -1)).mean(-2))

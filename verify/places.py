@@ -2,7 +2,7 @@
 
 The seeds are chosen so that Gamma is well conditioned: where its smallest eigenvalue is hundreds of times below its
 largest, a learning rate small enough for the asymptotics needs hours. The labels are the model's own predictions at
-theta*, so that theta* has no error to the last bit.
+theta*, so that theta* has no error to the last bit; where data are rounded, theta* is looked for anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numerics.models import (
     tanh_network,
 )
 from numerics.problem import Model, Problem
-from numerics.zero_loss_manifold import minimum_along
+from numerics.zero_loss_manifold import minimum_along, retract
 from theory.regulariser import reg_gradient
 from verify.lowering.expression import lower
 
@@ -42,6 +42,17 @@ def tanh() -> tuple[Problem, Tensor]:
     generator = torch.Generator().manual_seed(0)
     inputs = _normal(generator, 3, 2)
     return interpolated(tanh_network(2, 8), inputs, 0.8 * _normal(generator, 32))
+
+
+def single_tanh() -> tuple[Problem, Tensor]:
+    """`tanh` with data that single precision holds, and the point without error beside its own, in double."""
+    return held_by(torch.float32, *tanh())
+
+
+def held_by(dtype: torch.dtype, problem: Problem, theta: Tensor) -> tuple[Problem, Tensor]:
+    """Return the problem in double precision with its data rounded to another one, and its theta* beside theta."""
+    rounded = problem.to(dtype=dtype).to(dtype=torch.float64)
+    return rounded, retract(rounded, theta)
 
 
 THREE_UNITS = tanh_network(2, 3)

@@ -4,11 +4,13 @@ import pytest
 import torch
 
 from numerics.covariance import second_moments
+from numerics.drift import point_start
 from numerics.ensemble import Ensemble
 from numerics.models import linear_model
 from numerics.problem import Problem
 from numerics.trajectory import trajectory
 from numerics.update_rule import UpdateRule
+from numerics.zero_loss_manifold import retract
 from tests.models import interpolated, normal, tanh_place
 
 eager = partial(Ensemble, compiled=False)
@@ -48,3 +50,17 @@ def test_start_with_training_error_is_refused():
     ensemble = eager(wrong, UpdateRule(0.02, 0.5), 4, 0)
     with pytest.raises(ValueError, match="not on the zero-loss manifold"):
         second_moments(ensemble, theta, torch.eye(12, dtype=torch.float64), burn_in=0, num_observations=1, every=1)
+
+
+def test_squares_of_states_in_single_precision_are_summed_in_double():
+    linear, theta = interpolated(linear_model, normal(0, 3, 5), 1e3 + normal(1, 5))
+    problem = linear.to(dtype=torch.float32)
+    theta = retract(problem.to(dtype=torch.float64), theta)
+    ensemble = eager(problem, UpdateRule(0.05, 0.5), 8, 0)
+    basis = torch.eye(5, dtype=torch.float64)
+    measured = second_moments(ensemble, theta, basis, burn_in=5, num_observations=3, every=2)
+    visited = trajectory(ensemble, point_start(ensemble, theta).theta, [7, 9, 11], lambda at: at)
+    assert visited.dtype == torch.float32
+    away = visited.double() - theta[None, :, None]
+    squares = torch.stack([torch.einsum("jr,kr->jkr", x, x).flatten(0, 1) for x in away])
+    torch.testing.assert_close(measured.mean, squares.mean((0, 2)), rtol=1e-13, atol=0)

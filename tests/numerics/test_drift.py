@@ -5,12 +5,12 @@ import torch
 from scipy.stats import chi2
 from torch import Tensor
 
-from numerics.drift import drift, estimate, pair_means, stationary_start
-from numerics.ensemble import Ensemble
+from numerics.drift import drift, estimate, pair_means, point_start, stationary_start
+from numerics.ensemble import Ensemble, State
 from numerics.models import linear_model, product_model
 from numerics.problem import Problem
 from numerics.update_rule import UpdateRule
-from numerics.zero_loss_manifold import tangent_projector
+from numerics.zero_loss_manifold import retract, tangent_projector
 from tests.models import interpolated, normal, tanh_place
 
 eager = partial(Ensemble, compiled=False)
@@ -144,3 +144,70 @@ def test_covariance_of_the_mean_is_that_of_numpy():
 def test_a_root_of_another_length_is_refused():
     with pytest.raises(ValueError, match=r"root must be \[P, K\], or \[2P, K\] with momentum, for P = 2, got \[3, 1\]"):
         stationary_start(eager(PROBLEM, RULE, 4, 0), THETA, torch.zeros(3, 1, dtype=torch.float64))
+
+
+def test_doubles_are_measured_as_they_are_to_the_last_bit():
+    ensemble = eager(PROBLEM, RULE, 8, 0)
+    begin = ensemble.advanced(State(THETA[:, None] + start_root() @ ensemble.normal(2), 0), 5)
+    motion = tangent_projector(PROBLEM, THETA) @ (ensemble.advanced(begin, 10).theta - begin.theta) / 10
+    pairs = motion.unflatten(1, (1, 2, 4)).mean(-2).flatten(-2)
+    found = drift(ensemble, THETA, start_root(), 10, discard=5)
+    assert torch.equal(found.mean, pairs.mean(-1))
+    assert torch.equal(found.covariance, torch.cov(pairs) / 4)
+
+
+def test_means_of_single_precision_are_those_of_the_same_numbers_in_double():
+    samples = (1e4 + 1e-2 * normal(7, 2, 4096)).float()  # 10 units in the last place, on 10 million of them
+    exact = estimate(samples.double())
+    found = estimate(samples)
+    assert torch.equal(found.mean, exact.mean)
+    assert torch.equal(found.covariance, exact.covariance)
+    # The mean in single precision is off by more than the error that goes with it.
+    assert float(((samples.mean(1) - exact.mean).abs() / exact.covariance.diag().sqrt()).max()) > 1
+
+
+def test_pairs_of_single_precision_are_averaged_in_double():
+    far = torch.tensor([[1e4, 1e4 + 2**-10]]).float()
+    assert pair_means(eager(PROBLEM, RULE, 2, 0), far).tolist() == [[1e4 + 2**-11]]  # no float32
+
+
+def single_precision() -> tuple[Ensemble, Tensor, Tensor]:
+    """Return replicas in single precision far from 0, theta* and a start's root in double."""
+    linear, theta = interpolated(linear_model, normal(0, 3, 5), 1e3 + normal(1, 5))
+    problem = linear.to(dtype=torch.float32)
+    ensemble = eager(problem, UpdateRule(0.05, 0.5), 4096, 0)
+    return ensemble, retract(problem.to(dtype=torch.float64), theta), 0.1 * torch.eye(5, dtype=torch.float64)
+
+
+def test_drift_of_steps_in_single_precision_is_measured_in_double():
+    ensemble, theta, root = single_precision()
+    begin = stationary_start(ensemble, theta, root)
+    end = ensemble.advanced(begin, 3)
+    assert begin.theta.dtype == end.theta.dtype == torch.float32
+    found = drift(ensemble, theta, root, 3)
+    exact = tangent_projector(ensemble.problem.to(dtype=torch.float64), theta)
+    expected = estimate(pair_means(ensemble, exact @ (end.theta.double() - begin.theta.double()) / 3))
+    assert torch.equal(found.mean, expected.mean)
+    assert torch.equal(found.covariance, expected.covariance)
+
+
+def test_theta_that_is_rounded_is_refused_where_its_double_is_not():
+    ensemble, theta, root = single_precision()
+    with pytest.raises(ValueError, match="not on the zero-loss manifold"):
+        drift(ensemble, theta.float(), root, 3)
+
+
+def test_starts_in_single_precision_are_the_rounded_sums():
+    ensemble, theta, root = single_precision()
+    expected = (theta[:, None] + root @ ensemble.normal(5).double()).float()
+    assert torch.equal(stationary_start(ensemble, theta, root).theta, expected)
+    assert torch.equal(point_start(ensemble, theta).theta[:, 7], theta.float())
+
+
+def test_with_momentum_a_start_in_single_precision_has_a_velocity_of_it():
+    ensemble, theta, root = single_precision()
+    heavy = eager(ensemble.problem, UpdateRule(0.05, 0.5, momentum=0.5), 4, 0)
+    state = stationary_start(heavy, theta, torch.cat([root, root]))
+    assert state.velocity is not None
+    assert state.velocity.dtype == torch.float32
+    assert heavy.advanced(state, 2).theta.dtype == torch.float32

@@ -86,3 +86,9 @@ def test_a_partly_trained_network_is_the_network_with_the_rest_as_it_was():
 def test_trained_parameters_that_are_not_contiguous_are_refused():
     with pytest.raises(ValueError, match="trained must be a slice without a step"):
         partly_trained(relu_network(2, 3), normal(0, 12), slice(0, 12, 2))
+
+
+def test_the_rest_of_a_partly_trained_network_is_of_the_trained_parameters_precision():
+    theta, x = normal(0, 12), normal(1, 2)
+    part = partly_trained(relu_network(2, 3), theta, slice(0, 9))
+    assert part(theta[:9].float(), x.float()).dtype == torch.float32

@@ -104,3 +104,27 @@ def test_a_model_that_is_no_function_is_refused():
 def test_a_model_that_fails_is_named_with_the_shapes_it_got(model, complaint):
     with pytest.raises(ValueError, match=complaint):
         Problem(model, torch.ones(5, 4), torch.zeros(5)).predictions(torch.ones(3))
+
+
+def test_a_problem_in_single_precision_has_rounded_data_and_keeps_whole_numbers():
+    problem = Problem(linear_model, INPUTS, LABELS).to(dtype=torch.float32)
+    assert torch.equal(problem.inputs, INPUTS.float())
+    assert torch.equal(problem.labels, LABELS.float())
+    assert problem.predictions(normal(2, 2).float()).dtype == torch.float32
+    words = Problem(linear_model, torch.tensor([[1, 2]]), LABELS[:1]).to(dtype=torch.float32)
+    assert words.inputs.dtype == torch.int64
+
+
+def test_a_problem_is_moved_as_it_is_unless_a_precision_is_asked_for():
+    single = Problem(linear_model, INPUTS, LABELS).to(dtype=torch.float32)
+    assert single.to("cpu").labels.dtype == torch.float32
+    double = single.to("cpu", torch.float64)
+    assert torch.equal(double.labels, LABELS.float().double())
+
+
+def test_labels_of_whole_numbers_and_data_beyond_the_range_are_refused():
+    problem = Problem(linear_model, INPUTS, 1e39 * torch.ones(3, dtype=torch.float64))
+    with pytest.raises(ValueError, match="labels must be finite, got inf at flat position 0"):
+        problem.to(dtype=torch.float32)
+    with pytest.raises(ValueError, match="labels must be real numbers"):
+        problem.to(dtype=torch.int64)

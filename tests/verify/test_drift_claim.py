@@ -21,6 +21,7 @@ from verify.experiment import World, ensemble, placed, to_array
 from verify.lowering.drift import mean_drift
 from verify.lowering.rule import RuleChoice
 from verify.lowering.stability import stability_limit
+from verify.places import held_by
 
 LRS = (0.02, 0.015, 0.01, 0.0075, 0.005)
 PREDICTED = np.array([3.0, 0.0, -4.0, 0.0])  # length 5
@@ -154,6 +155,32 @@ def test_preflight_raises_off_the_manifold_and_shows_the_residual():
 
     with pytest.raises(ValueError, match="theta is not on the zero-loss manifold: largest residual"):
         replace(EXPERIMENT, place=off).preflight()
+
+
+def rounded() -> tuple[Problem, torch.Tensor]:
+    """Return a place whose data single precision holds."""
+    return held_by(torch.float32, *tanh_place())
+
+
+def test_preflight_raises_for_data_that_the_states_precision_does_not_hold():
+    with pytest.raises(ValueError, match=r"theta is not on the zero-loss manifold: largest residual \d\.\d\de-08"):
+        replace(EXPERIMENT, dtype=torch.float32).preflight()
+    replace(EXPERIMENT, place=rounded, dtype=torch.float32).preflight()
+
+
+def test_states_are_of_the_given_precision_and_are_measured_in_double():
+    single, double = (
+        replace(EXPERIMENT, place=rounded, relaxations=0.5, dtype=dtype).measure(STATED, Context(), 0.01)
+        for dtype in (torch.float32, torch.float64)
+    )
+    assert not np.array_equal(single.mean, double.mean)
+    assert np.array_equal(single.predictions[STATED], double.predictions[STATED])
+    errors = np.sqrt(np.diag(single.covariance) + np.diag(double.covariance))
+    assert (abs(single.mean - double.mean) < 5 * errors).all()
+    # Normal to the manifold nothing is left but the rounding of the projection, in double.
+    problem, theta = rounded()
+    normal = np.eye(len(theta)) - to_array(tangent(problem, theta))
+    assert np.linalg.norm(normal @ single.mean) < 1e-14
 
 
 def test_preflight_raises_for_a_model_that_autograd_differentiates_wrongly():

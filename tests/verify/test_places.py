@@ -147,3 +147,11 @@ def test_beside_the_kink_the_gradients_are_the_same():
     (problem, theta), (beside, at) = places.kink(), places.beside_the_kink()
     assert float(pre_activations(1, 2)(at, beside.inputs[0])[0]) == -6
     torch.testing.assert_close(beside.jacobian(at), problem.jacobian(theta))
+
+
+def test_data_of_the_rounded_place_are_those_that_single_precision_holds():
+    (exact, theta), (problem, beside) = places.tanh(), places.single_tanh()
+    assert torch.equal(problem.inputs, exact.inputs.float().double())
+    assert torch.equal(problem.labels, exact.labels.float().double())
+    assert float(problem.residuals(beside).abs().max()) < 1e-12
+    assert 0 < float((beside - theta).norm()) < 1e-7  # the residuals of rounding, 6e-8, over gradients of order 1
