@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 from torch.func import vmap
 
 from numerics.ensemble import State
+from numerics.graphed import Graphed
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.matrix_sensing import Planted
 from numerics.packed_steps import packed_steps
@@ -181,9 +182,19 @@ class PackedSensing:
             moved = packed_steps(factors, self.measurements, targets, draws, self.rule.lr)
             if moved is not None:
                 return moved
+        is_whole = factors.is_cuda and len(targets) == STEPS_PER_BLOCK
+        steps = self._graph if is_whole else self._by_operations
+        return steps(factors, targets, draws)
+
+    def _by_operations(self, factors: Tensor, targets: Tensor, draws: Tensor | None) -> Tensor:
         for step, target in enumerate(targets):
             factors = self._moved_once(factors, target, None if draws is None else draws[step])
         return factors
+
+    @cached_property
+    def _graph(self) -> Graphed:
+        """A step block on a GPU as one launch."""
+        return Graphed(self._by_operations)
 
     def _moved_once(self, factors: Tensor, target: Tensor, drawn: Tensor | None) -> Tensor:
         measurements = self.measurements
