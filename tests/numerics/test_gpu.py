@@ -126,30 +126,47 @@ def test_runs_of_matrix_sensing_go_by_graphs(gpu, rule, monkeypatch):
     torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)  # rounding, of sums in other orders
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@every_rule
-@pytest.mark.parametrize("has_kernel", [True, False], ids=["kernel", "graph"])
-def test_a_gpu_takes_the_steps_that_a_processor_takes_with_its_noise(rule, has_kernel, monkeypatch):
-    if not has_kernel:
-        monkeypatch.setattr(kernels, "FEW_DERIVATIVES", 0)
+def on_a_gpu(rule: UpdateRule) -> tuple[Ensemble, State]:
+    """Return replicas on a real GPU, and their start."""
     problem, theta = tanh_place()
-    there = problem.to("cuda")
-    ensemble = Ensemble(there, rule, 64, 5)
-    begin = State((theta[:, None] + 0.1 * normal(21, len(theta), 64)).cuda(), 0)
-    found = ensemble.advanced(begin, STEPS)
-    heard = Ensemble(problem, rule, 64, 5, compiled=False)
-    monkeypatch.setattr(
-        ReplicaBlocks,
-        "_randomness",
-        lambda _, *key: tuple(
-            x if x is None else x.cpu() for x in RANDOMNESS(ensemble, *key[:3], torch.device("cuda"))
-        ),
-    )
-    expected = heard.advanced(State(begin.theta.cpu(), 0), STEPS).theta
-    assert found.theta.is_cuda
-    torch.testing.assert_close(found.theta.cpu(), expected, rtol=1e-10, atol=1e-10)  # rounding in 134 steps
-    assert torch.equal(ensemble.advanced(begin, STEPS).theta, found.theta)
+    return Ensemble(problem.to("cuda"), rule, 64, 5), State((theta[:, None] + 0.1 * normal(21, 12, 64)).cuda(), 0)
 
 
-RANDOMNESS = ReplicaBlocks._randomness
+real_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+ways = pytest.mark.parametrize("most_derivatives", [1024, 0], ids=["kernel", "graph"])
+
+
+@pytest.mark.gpu
+@real_gpu
+@every_rule
+@ways
+def test_a_gpu_takes_the_steps_that_a_processor_takes_with_its_noise(rule, most_derivatives, monkeypatch):
+    monkeypatch.setattr(kernels, "FEW_DERIVATIVES", most_derivatives)
+    ensemble, begin = on_a_gpu(rule)
+    found = ensemble.advanced(begin, STEPS).theta
+    assert found.is_cuda
+    assert torch.equal(ensemble.advanced(begin, STEPS).theta, found)
+
+    def heard(_, *key):
+        return tuple(x if x is None else x.cpu() for x in randomness(ensemble, *key[:3], torch.device("cuda")))
+
+    randomness = ReplicaBlocks._randomness
+    monkeypatch.setattr(ReplicaBlocks, "_randomness", heard)
+    expected = Ensemble(tanh_place()[0], rule, 64, 5, compiled=False).advanced(State(begin.theta.cpu(), 0), STEPS).theta
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-10, atol=1e-10)  # rounding in 134 steps
+
+
+@pytest.mark.gpu
+@real_gpu
+@ways
+def test_a_gpu_is_never_waited_for_between_steps(most_derivatives, monkeypatch):
+    monkeypatch.setattr(kernels, "FEW_DERIVATIVES", most_derivatives)
+    ensemble, begin = on_a_gpu(RULES["pairs"])
+    expected = ensemble.advanced(begin, STEPS).theta  # compiles
+    take = ensemble._taken(ensemble._kernel(begin.theta), begin.theta)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = ensemble._in_chunks(take, begin.theta, 0, STEPS)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.equal(found, expected)
