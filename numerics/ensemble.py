@@ -7,7 +7,7 @@ translation, compiled by torch elsewhere. Randomness is that of `numerics.replic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from numerics.graphed import Graphed
+from numerics.chunk_steps import Steps, by_graphs, by_kernel, by_operations
 from numerics.kernels import kernel_for
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.lanes import rounds
@@ -33,9 +33,6 @@ BYTES_PER_ROUND = 2 * 1024 * 1024
 MOST_BLOCKS_PER_ROUND = 32
 BYTES_PER_STEP_BLOCK = 1024 * 1024 * 1024
 """On a GPU, the randomness of a step block takes about so much at most; as many replicas as that allows go together."""
-
-Steps = Callable[[Tensor, Tensor, Tensor | None, Tensor, range], Tensor]
-"""(state, noise, drawn data, the rule's numbers, places in the step block) -> state, which may be the same tensor."""
 
 
 class State(NamedTuple):
@@ -181,41 +178,17 @@ class Ensemble(ReplicaBlocks):
         return max(1, BYTES_PER_STEP_BLOCK // (noise.nbytes + (draws.nbytes if draws is not None else 0)))
 
     def _taken(self, kernel: CudaKernel | None, packed: Tensor) -> Steps:
-        """Return steps by a kernel on a GPU, or by torch's operations."""
-        problem = self.problem
-        if kernel is None:
-            return self._by_graphs if self.compiled and packed.is_cuda else self._by_operations
-
-        def take(state: Tensor, noise: Tensor, draws: Tensor | None, rates: Tensor, places: range) -> Tensor:
-            kernel(state, noise, draws, rates, problem.inputs, problem.labels, places)
-            return state
-
-        return take
+        if kernel:
+            return by_kernel(self.problem, kernel)
+        return self._by_graphs if self.compiled and packed.is_cuda else self._by_operations
 
     @cached_property
     def _by_operations(self) -> Steps:
-        """Steps by torch's operations, eager or compiled."""
-        problem = self.problem
-        clock = torch.arange(STEPS_PER_BLOCK, device=problem.labels.device)
-
-        def take(state: Tensor, noise: Tensor, draws: Tensor | None, rates: Tensor, places: range) -> Tensor:
-            advance, numbers = self._step(state), Numbers(*rates)
-            for place in places:
-                state = advance(state, noise, draws, clock[place], numbers, problem.inputs, problem.labels)
-            return state
-
-        return take
+        return by_operations(self.problem, self._step)
 
     @cached_property
     def _by_graphs(self) -> Steps:
-        """The same, where a step block as a whole is one launch on a GPU."""
-        whole = Graphed(self._by_operations)
-
-        def take(state: Tensor, noise: Tensor, draws: Tensor | None, rates: Tensor, places: range) -> Tensor:
-            steps = whole if len(places) == STEPS_PER_BLOCK else self._by_operations
-            return steps(state, noise, draws, rates, places)
-
-        return take
+        return by_graphs(self._by_operations)
 
     def _step(self, packed: Tensor) -> Step:
         problem, rule = self.problem, self.rule
