@@ -102,7 +102,7 @@ def cuda_kernel(step: Callable[..., Tensor], examples: Sequence[Any]) -> CudaKer
         NoCompilerError: If CUDA's compiler is not found, or does not take the source.
     """
     source, constants = cuda_source(step, examples)
-    return CudaKernel(compiled(source), tuple(constants))
+    return CudaKernel(compiled(source, "steps"), tuple(constants))
 
 
 def cuda_source(step: Callable[..., Tensor], examples: Sequence[Any]) -> tuple[str, list[Tensor]]:
@@ -131,13 +131,13 @@ def cuda_source(step: Callable[..., Tensor], examples: Sequence[Any]) -> tuple[s
     return f"#define REAL {C_TYPES[state.dtype]}\n{THREAD_MATH.read_text()}{steps}", code.constants
 
 
-def compiled(source: str) -> Launch:
-    """Return the function ``steps`` of a source, compiled for the current GPU.
+def compiled(source: str, name: str) -> Launch:
+    """Return the kernel of that name from a source, compiled for the current GPU.
 
     Raises:
         NoCompilerError: If CUDA's compiler is not found, or does not take the source.
     """
     try:
-        return torch.cuda._compile_kernel(source, "steps")
+        return torch.cuda._compile_kernel(source, name)
     except (OSError, RuntimeError) as error:
         raise NoCompilerError(f"CUDA's compiler: {error}") from None

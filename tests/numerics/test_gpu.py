@@ -8,8 +8,6 @@ from numerics import ensemble as ensemble_module
 from numerics import kernels, replica_blocks
 from numerics.ensemble import Ensemble, State
 from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK
-from numerics.matrix_sensing import planted
-from numerics.packed_sensing import PackedSensing
 from numerics.problem import Problem
 from numerics.replica_blocks import ReplicaBlocks
 from numerics.update_rule import UpdateRule
@@ -113,17 +111,6 @@ def test_a_few_slow_replicas_and_too_large_ones_are_left_to_torch():
     wide = Problem(problem.model, problem.inputs.repeat(100, 1), problem.labels.repeat(100))
     assert kernels.kernel_for(problem, structure, theta[:, None].repeat(1, 4), block, None) is not None
     assert kernels.kernel_for(wide, structure, theta[:, None].repeat(1, 4), block.repeat(100, 1), None) is None
-
-
-@pytest.mark.parametrize("rule", [UpdateRule(0.01, 0.3), UpdateRule(0.01, 0.3, "iid", 4)], ids=["full", "iid"])
-def test_runs_of_matrix_sensing_go_by_graphs(gpu, rule, monkeypatch):
-    problems = [planted(5, 2, 9, seed=k) for k in range(3)]
-    state = State(normal(7, 25, 3) / 2, 3)
-    found = PackedSensing.of(problems, rule, 0).advanced(state, STEPS).theta
-    monkeypatch.undo()
-    expected = PackedSensing.of(problems, rule, 0).advanced(state, STEPS).theta
-    assert gpu == []
-    torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)  # rounding, of sums in other orders
 
 
 def on_a_gpu(rule: UpdateRule) -> tuple[Ensemble, State]:

@@ -120,7 +120,7 @@ def test_without_cuda_there_is_no_compiler(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "_compile_kernel", missing)
     with pytest.raises(NoCompilerError, match="CUDA's compiler: Could not find any NVRTC library"):
-        compiled("")
+        compiled("", "steps")
 
 
 @pytest.mark.skipif(not shutil.which("nvcc"), reason="needs nvcc")
