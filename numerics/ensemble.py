@@ -1,26 +1,29 @@
 """Replicas of one update rule on one problem, stepped together.
 
 Replicas lie on the last axis, ``[P, R]``. The user writes only h(theta, x); the step is the gradient of its loss,
-translated to lanes of a SIMD register on a CPU (`numerics.lanes`) where each operation has a translation, compiled by
-torch elsewhere. Randomness is that of `numerics.replica_blocks`.
+translated to lanes of a CPU's registers or to threads of a GPU (`numerics.lanes`) where each operation has a
+translation, compiled by torch elsewhere. Randomness is that of `numerics.replica_blocks`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from numerics.chunk_steps import Steps, by_graphs, by_kernel, by_operations
+from numerics.kernels import kernel_for
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.lanes import rounds
+from numerics.lanes.cuda_kernel import CudaKernel
 from numerics.lanes.kernel import Kernel, Randomness
 from numerics.replica_blocks import ReplicaBlocks, step_blocks
-from numerics.step import Numbers, Step, compiled_step, lane_kernel, traced_step
+from numerics.step import Numbers, Step, compiled_step, traced_step
 from numerics.torch_threads import is_finite, one_torch_thread
 
 REPLICAS_PER_CHUNK = 1024
@@ -28,6 +31,8 @@ REPLICAS_PER_CHUNK = 1024
 BYTES_PER_ROUND = 2 * 1024 * 1024
 """About so much randomness is drawn at a time, by one thread while the others use what was drawn before."""
 MOST_BLOCKS_PER_ROUND = 32
+BYTES_PER_STEP_BLOCK = 1024 * 1024 * 1024
+"""On a GPU, the randomness of a step block takes about so much at most; as many replicas as that allows go together."""
 
 
 class State(NamedTuple):
@@ -84,7 +89,10 @@ class Ensemble(ReplicaBlocks):
         end = step + num_steps
         if num_steps:
             kernel = self._kernel(packed) if self.compiled else None
-            packed = self._by_kernel(kernel, packed, step, end) if kernel else self._by_chunks(packed, step, end)
+            if isinstance(kernel, Kernel):
+                packed = self._in_rounds(kernel, packed, step, end)
+            else:
+                packed = self._in_chunks(self._taken(kernel, packed), packed, step, end)
         if not is_finite(packed):
             noise, _ = self._randomness(0, self.blocks[:1], len(packed), packed.device)
             if not torch.isfinite(noise).all():
@@ -95,9 +103,9 @@ class Ensemble(ReplicaBlocks):
         theta, *velocities = packed.split(len(theta))
         return State(theta, end, *velocities)
 
-    def _kernel(self, packed: Tensor) -> Kernel | None:
+    def _kernel(self, packed: Tensor) -> Kernel | CudaKernel | None:
         noise, draws = self._example(len(packed))
-        return lane_kernel(self.problem, self.rule.structure, packed, noise, draws)
+        return kernel_for(self.problem, self.rule.structure, packed, noise, draws)
 
     def _example(self, num_rows: int) -> tuple[Tensor, Tensor | None]:
         """Return one replica block's randomness, its shapes and dtypes only."""
@@ -115,7 +123,7 @@ class Ensemble(ReplicaBlocks):
     def _examples(self) -> dict[int, tuple[Tensor, Tensor | None]]:
         return {}
 
-    def _by_kernel(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
+    def _in_rounds(self, kernel: Kernel, packed: Tensor, step: int, end: int) -> Tensor:
         """Return the state moved on from one step to another, the replicas shared out to torch's number of threads.
 
         This thread draws ahead while the others take steps.
@@ -149,23 +157,38 @@ class Ensemble(ReplicaBlocks):
         size = noise.nbytes + (draws.numel() * draws_dtype.itemsize if draws is not None else 0)
         return min(MOST_BLOCKS_PER_ROUND, max(1, BYTES_PER_ROUND // (num_blocks * size)))
 
-    def _by_chunks(self, packed: Tensor, step: int, end: int) -> Tensor:
-        """Return the state moved on from one step to another by torch's operations, eager or compiled."""
-        problem = self.problem
-        clock = torch.arange(STEPS_PER_BLOCK, device=packed.device)
-        per_chunk = len(self.blocks) if packed.is_cuda else max(1, REPLICAS_PER_CHUNK // self.block_size)
+    def _in_chunks(self, take: Steps, packed: Tensor, step: int, end: int) -> Tensor:
+        """Return the state moved on from one step to another, a chunk of replica blocks after the other."""
+        per_chunk = self._blocks_per_chunk(packed)
         chunks = [self.blocks[k : k + per_chunk] for k in range(0, len(self.blocks), per_chunk)]
         moved = []
         for part, blocks in zip(packed.split(per_chunk * self.block_size, dim=1), chunks, strict=True):
-            state, advance = part.contiguous(), self._step(part)
+            state = part.clone(memory_format=torch.contiguous_format)
             for (number,), places in step_blocks(step, end):
                 noise, draws = self._recent(number, blocks, packed, end)
                 for rates, run in self._runs(number * STEPS_PER_BLOCK, places, packed):
-                    numbers = Numbers(*rates)
-                    for place in run:
-                        state = advance(state, noise, draws, clock[place], numbers, problem.inputs, problem.labels)
+                    state = take(state, noise, draws, rates, run)
             moved.append(state)
         return torch.cat(moved, dim=1)
+
+    def _blocks_per_chunk(self, packed: Tensor) -> int:
+        if not packed.is_cuda:
+            return max(1, REPLICAS_PER_CHUNK // self.block_size)
+        noise, draws = self._example(len(packed))
+        return max(1, BYTES_PER_STEP_BLOCK // (noise.nbytes + (draws.nbytes if draws is not None else 0)))
+
+    def _taken(self, kernel: CudaKernel | None, packed: Tensor) -> Steps:
+        if kernel:
+            return by_kernel(self.problem, kernel)
+        return self._by_graphs if self.compiled and packed.is_cuda else self._by_operations
+
+    @cached_property
+    def _by_operations(self) -> Steps:
+        return by_operations(self.problem, self._step)
+
+    @cached_property
+    def _by_graphs(self) -> Steps:
+        return by_graphs(self._by_operations)
 
     def _step(self, packed: Tensor) -> Step:
         problem, rule = self.problem, self.rule
@@ -183,4 +206,10 @@ class Ensemble(ReplicaBlocks):
 
     def _numbers(self, packed: Tensor, lr: float) -> Tensor:
         values = Numbers(lr, self.rule.noise_std, self.rule.momentum, self.rule.weight_decay)
-        return torch.tensor(values, dtype=packed.dtype, device=packed.device)
+        return _on_device(values, packed.dtype, packed.device)
+
+
+@lru_cache(maxsize=1024)
+def _on_device(values: Numbers, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return numbers as a tensor: the same one again, since a copy to a GPU waits for all that goes on there."""
+    return torch.tensor(values, dtype=dtype, device=device)

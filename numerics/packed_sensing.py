@@ -8,7 +8,7 @@ svec(S) has independent N(0, 1) entries. The gradient of (h - y)^2 by U is 4 (h 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,10 @@ from torch import Generator, Tensor
 from torch.func import vmap
 
 from numerics.ensemble import State
+from numerics.gpu_sensing import GpuSensing, warn_once
+from numerics.graphed import Graphed
 from numerics.label_noise import STEPS_PER_BLOCK
+from numerics.lanes.kernel import NoCompilerError
 from numerics.matrix_sensing import Planted
 from numerics.packed_steps import packed_steps
 from numerics.replica_blocks import step_blocks
@@ -177,13 +180,36 @@ class PackedSensing:
 
     def _moved(self, factors: Tensor, targets: Tensor, draws: Tensor | None) -> Tensor:
         """Return U after steps towards labels with noise ``[T, R, B]``, of the drawn rows if there are any."""
+        if factors.is_cuda:
+            return (self._graph if len(targets) == STEPS_PER_BLOCK else self._on_gpu)(factors, targets, draws)
         if factors.device.type == "cpu" and factors.dtype in (torch.float32, torch.float64):
             moved = packed_steps(factors, self.measurements, targets, draws, self.rule.lr)
             if moved is not None:
                 return moved
+        return self._by_operations(factors, targets, draws)
+
+    def _by_operations(self, factors: Tensor, targets: Tensor, draws: Tensor | None) -> Tensor:
         for step, target in enumerate(targets):
             factors = self._moved_once(factors, target, None if draws is None else draws[step])
         return factors
+
+    @cached_property
+    def _on_gpu(self) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
+        """Steps by kernels of a GPU, or by torch's operations if they cannot be compiled."""
+        try:
+            return GpuSensing(self.measurements, *_layout(self._square), self.dimension, self.rule.lr)
+        except NoCompilerError as error:
+            warn_once(str(error))
+            return self._by_operations
+
+    @cached_property
+    def _graph(self) -> Graphed:
+        """A step block on a GPU as one launch."""
+        return Graphed(self._on_gpu)
+
+    @property
+    def _square(self) -> Tensor:
+        return self.labels.new_empty(self.dimension, self.dimension)
 
     def _moved_once(self, factors: Tensor, target: Tensor, drawn: Tensor | None) -> Tensor:
         measurements = self.measurements
@@ -199,7 +225,7 @@ class PackedSensing:
     @cached_property
     def _packing(self) -> tuple[Tensor, Tensor, Tensor]:
         """Flat places of the packed entries, their weights, and for each flat place the packed entry it mirrors."""
-        rows, columns, weights = _layout(self.labels.new_empty(self.dimension, self.dimension))
+        rows, columns, weights = _layout(self._square)
         entry = torch.empty(self.dimension, self.dimension, dtype=torch.long, device=rows.device)
         entry[rows, columns] = entry[columns, rows] = torch.arange(len(rows), device=rows.device)
         return rows * self.dimension + columns, weights, entry.flatten()

@@ -6,6 +6,7 @@ So the same numbers come out for any grouping of whole replica blocks and for an
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from numerics.update_rule import UpdateRule
 
 REPLICAS_PER_BLOCK = 256
 """Replicas that share one random stream; the second half of a block mirrors the noise of the first."""
+REPLICAS_PER_GPU_BLOCK = 2**16
+"""As many at most on a GPU, where to draw for a block takes as long for 256 replicas: a power of 2 times 256."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class ReplicaBlocks:
     @cached_property
     def block_size(self) -> int:
         """Replicas per block."""
-        return min(self.num_replicas, REPLICAS_PER_BLOCK)
+        if self.num_replicas <= REPLICAS_PER_BLOCK:
+            return self.num_replicas
+        largest = REPLICAS_PER_GPU_BLOCK if self.problem.labels.is_cuda else REPLICAS_PER_BLOCK
+        return math.gcd(self.num_replicas, largest)
 
     @cached_property
     def _num_drawn(self) -> int:

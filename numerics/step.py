@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from functools import cache, partial
+from functools import cache
 from types import FunctionType
 from typing import NamedTuple
 
@@ -12,10 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-from numerics.lanes.kernel import Kernel, NoCompilerError, kernel
-from numerics.lanes.layout import LabelsInLanes, Layout, NeighboursInLanes, ReplicasInLanes
-from numerics.lanes.operations import UnsupportedError
-from numerics.problem import Model, Problem
+from numerics.problem import Model
 from numerics.traced import Traced
 from numerics.update_rule import Structure
 
@@ -145,85 +142,6 @@ def compiled_step(model: Model, structure: Structure, shapes: tuple[Hashable, ..
         return chosen[0](*args)
 
     return step
-
-
-def lane_kernel(
-    problem: Problem, structure: Structure, state: Tensor, block: Tensor, draws: Tensor | None
-) -> Kernel | None:
-    """Return the kernel that takes many steps of replicas on a CPU; None if there is none for this model.
-
-    Args:
-        problem: Model and data.
-        structure: The rule's form.
-        state: Parameters, with momentum and velocity, ``[rows, R]``.
-        block: A block of noise, replicas last.
-        draws: A block of drawn data, or None.
-    """
-    data = (problem.inputs, problem.labels)
-    if state.is_cuda or any(tensor.dtype != state.dtype for tensor in data):
-        return None
-    shapes = (state.shape[0], block.shape[:-1], draws.shape[:-1] if draws is not None else None)
-    inputs_shape, like = problem.inputs.shape, (state.dtype, block.dtype)
-    find = partial(_lane_kernel, problem.model, structure)
-    lanes, num_labels = 64 // state.element_size(), len(problem.labels) if draws is None else draws.shape[-2]
-    shapes_of_lane = (shapes[0], *(_share(shape, num_labels // lanes) for shape in shapes[1:]))
-    inputs_of_lane = inputs_shape if draws is not None else (num_labels // lanes, *inputs_shape[1:])
-
-    def by_replica() -> Kernel | None:
-        return find(inputs_shape, shapes, like)
-
-    def by_label() -> Kernel | None:
-        if num_labels % lanes or structure.noise_on == "gradient":
-            return None
-        return find(inputs_of_lane, shapes_of_lane, like, layout_of=LabelsInLanes)
-
-    def by_neighbours() -> Kernel | None:
-        return None if draws is None else find(inputs_shape, shapes, like, layout_of=NeighboursInLanes)
-
-    if state.shape[1] == 1:
-        return by_label() or by_neighbours() or by_replica()
-    return by_neighbours() or by_replica() or by_label()
-
-
-def _share(shape: torch.Size | None, num_labels: int) -> torch.Size | None:
-    """Return the shape of noise or drawn data for fewer labels; noise that they share stays as it is."""
-    return shape if shape is None or shape[-1] == 1 else torch.Size((*shape[:-1], num_labels))
-
-
-@cache
-def _lane_kernel(
-    model: Model,
-    structure: Structure,
-    inputs_shape,
-    shapes,
-    like,
-    *,
-    layout_of: Callable[[int], Layout] = ReplicasInLanes,
-) -> Kernel | None:
-    rows, noise_shape, draws_shape = shapes
-    dtype, noise_dtype = like
-    step = replica_step(model, structure)
-
-    def whole(state, block, draws, place, lr, noise_std, momentum, weight_decay, inputs, labels) -> Tensor:
-        noise, drawn = heard(structure, block, draws, place, dtype)
-        return step(state, noise, drawn, Numbers(lr, noise_std, momentum, weight_decay), inputs, labels)
-
-    examples = (
-        torch.zeros(rows, dtype=dtype),
-        torch.zeros(noise_shape, dtype=noise_dtype),
-        None if draws_shape is None else torch.zeros(draws_shape, dtype=torch.int64),
-        torch.tensor(0),
-        *torch.zeros(4, dtype=dtype),
-        torch.zeros(inputs_shape, dtype=dtype),
-        torch.zeros(inputs_shape[0], dtype=dtype),
-    )
-    try:
-        return kernel(whole, examples, layout_of)
-    except UnsupportedError:
-        return None
-    except NoCompilerError as error:
-        warnings.warn(f"no kernel in lanes, torch.compile instead: {error}", stacklevel=2)
-        return None
 
 
 def _with_own_code(function: Step) -> Step:

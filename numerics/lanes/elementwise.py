@@ -83,8 +83,8 @@ def elementwise(code: Statements, name: str, operands: Sequence[Value], shape: t
             read(o, at) if k or name != "where" or in_registers else code.at(o, at) for k, o in enumerate(operands)
         ]
         in_lanes = level == LANE or in_registers
-        if is_mask and name == "bitwise_not" and not in_lanes:
-            return f"(!{texts[0]})"  # ~ would make an int of a bool, and true of both
+        if is_mask and name == "bitwise_not":
+            return f"not_({texts[0]})"  # ~ would make an int of a bool, and true of both
         return f"mask_of_ints({text(*texts)})" if has_masks_of_ints and in_lanes else text(*texts)
 
     return Value(shape, kind, level, element, cost + sum(o.cost for o in operands))

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.fx import GraphModule
 
 from numerics.label_noise import STEPS_PER_BLOCK
 from numerics.lanes.layout import Layout, ReplicasInLanes
 from numerics.lanes.operations import UnsupportedError
 from numerics.lanes.source import statements
-from numerics.lanes.value import CONSTANT, STEP, array
+from numerics.lanes.value import CONSTANT, STEP, Value, array
 
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC", "-w")
 MOST_BYTES = 2 * 1024 * 1024
@@ -147,30 +148,40 @@ def kernel(
         UnsupportedError: If the step holds an operation that has no translation, or needs too much memory.
         NoCompilerError: If no C++ compiler takes the source.
     """
-    from torch.fx.experimental.proxy_tensor import make_fx  # slow to import
-
-    with torch.no_grad():
-        graph = make_fx(step, decomposition_table=_decompositions())(*examples)
+    graph = traced(step, examples)
     state, block, draws, _, *_, inputs, labels = examples
     layout, rows = layout_of(64 // state.element_size()), len(state)
     *own, data_inputs, data_labels = layout.values(state, block, draws, inputs, labels)
-    place = array("place", (), "int", STEP, "place")
-    numbers = (array("numbers", (), "real", CONSTANT, f"numbers[{k}]") for k in range(4))
-    code = statements(graph, (*own, place, *numbers, data_inputs, data_labels), layout.neighbours)
+    code = statements(graph, (*own, *place_and_numbers(), data_inputs, data_labels), layout.neighbours)
     if not layout.suits(inputs, draws, code.passes):
         raise UnsupportedError("drawn rows are too short, or too little of the work")
     if (size := layout.lanes * (code.bytes_per_lane + 16 * rows)) > MOST_BYTES:
         raise UnsupportedError(f"a group of replicas takes {size:,} bytes")
     types = {"noise": C_TYPES[block.dtype], "draws": C_TYPES[layout.draws_dtype(len(inputs))]}
     loop = {"steps_per_block": STEPS_PER_BLOCK} | types | layout.loop(rows)
-    steps = SOURCE.format(**loop, prologue=_lines(code.prologue), body=_lines(code.body))
+    steps = SOURCE.format(**loop, prologue=text_of(code.prologue), body=text_of(code.body))
     header = LANE_MATH.read_text() + (NEIGHBOUR_MATH.read_text() if layout.neighbours > 1 else "")
     function = ctypes.CDLL(str(compiled_library(f"#define REAL {C_TYPES[state.dtype]}\n{header}{steps}"))).steps
     function.restype, function.argtypes = None, [*[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 5]
     return Kernel(function, layout, tuple(c.contiguous() for c in code.constants))
 
 
-def _lines(statements: Sequence[object]) -> str:
+def traced(step: Callable[..., Tensor], examples: Sequence[Any]) -> GraphModule:
+    """Return the core operations of a step on arguments of these shapes."""
+    from torch.fx.experimental.proxy_tensor import make_fx  # slow to import
+
+    with torch.no_grad():
+        return make_fx(step, decomposition_table=_decompositions())(*examples)
+
+
+def place_and_numbers() -> list[Value]:
+    """Return the values of a step's place in its block and of the rule's four numbers."""
+    numbers = (array("numbers", (), "real", CONSTANT, f"numbers[{k}]") for k in range(4))
+    return [array("place", (), "int", STEP, "place"), *numbers]
+
+
+def text_of(statements: Sequence[object]) -> str:
+    """Return statements as C++ text."""
     return "\n".join(map(str, statements))
 
 
@@ -180,16 +191,20 @@ class NoCompilerError(Exception):
 
 def compiled_library(text: str) -> Path:
     """Return the library made from a source, from the store if it is there."""
-    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or "c++"
-    name = hashlib.sha256(f"{_machine(compiler)}{FLAGS}{text}".encode()).hexdigest()[:32]
+    name = hashlib.sha256(f"{_machine(compiler())}{FLAGS}{text}".encode()).hexdigest()[:32]
     path = _store() / f"{name}.so"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             source, library = Path(folder, "steps.cpp"), Path(folder, "steps.so")
             source.write_text(text)
-            _output([compiler, *FLAGS, str(source), "-o", str(library)])
+            _output([compiler(), *FLAGS, str(source), "-o", str(library)])
             os.replace(library, path)  # whole or not at all, whatever another process does
     return path
+
+
+def compiler() -> str:
+    """Return the C++ compiler's name, or CXX where it is set."""
+    return os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++") or "c++"
 
 
 @cache

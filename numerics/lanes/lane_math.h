@@ -22,6 +22,8 @@ INLINE I ivec(int64_t x) { return x - I{}; }
 INLINE I ivec(I x) { return x; }
 INLINE M mask(bool x) { return (x ? -1 : 0) - M{}; }
 INLINE M mask(M x) { return x; }
+INLINE M not_(M x) { return ~x; }
+INLINE bool not_(bool x) { return !x; }
 
 INLINE V real(V x) { return x; }
 INLINE REAL real(REAL x) { return x; }

@@ -1,7 +1,7 @@
 """Times every work by every implementation: ``python -m tests.benchmarks [--out DIR] [--only WORK ...] [--brief]``.
 
-Prints the table, and writes DIR/bench.json, DIR/bench-more.json (memory, growth, first use, a busy neighbour) and
-DIR/figures/bench.png.
+Prints the table, and writes DIR/bench.json, DIR/bench-more.json (memory, growth, first use, a busy neighbour),
+DIR/figures/bench.png, and DIR/bench-gpu.json where there is a GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import process
+from tests.benchmarks import gpu, process
 from tests.benchmarks.drift_cost import drift_cost
 from tests.benchmarks.figure import draw
 from tests.benchmarks.growth import curves
@@ -50,6 +50,8 @@ def main(
         rows += found
         console.print(f"[dim]{WORKS[name]().title}")
     found_ceilings = measured_ceilings(names, rows)
+    if torch.cuda.is_available():
+        gpu.main(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(json.dumps({"rows": rows, "ceilings": found_ceilings}, indent=1))
     console.print(table(rows, variants))

@@ -148,6 +148,13 @@ WORKS: dict[str, Callable[[], Work]] = {
 }
 
 
+def placed(work: Work, device: str, dtype: torch.dtype) -> Work:
+    """Return the same work on another device, in another precision."""
+    problem = work.problem
+    inputs, labels, theta = (part.to(device, dtype) for part in (problem.inputs, problem.labels, work.theta))
+    return replace(work, problem=Problem(problem.model, inputs, labels), theta=theta)
+
+
 def smaller(work: Work, num_replicas: int) -> Work:
     """Return the same work with fewer replicas."""
     return replace(work, num_replicas=min(work.num_replicas, num_replicas))

@@ -370,22 +370,6 @@ def test_a_failing_compiler_warns_once_and_steps_eagerly(monkeypatch):
     ensemble.advanced(fallback, 5)  # a second warning would be an error
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@every_rule
-def test_an_ensemble_on_a_gpu_stays_there_and_stays_finite(rule):
-    problem, theta = tanh_place()
-    there = Problem(problem.model, problem.inputs.cuda(), problem.labels.cuda())
-    ensemble = eager(there, rule, 8, 2)
-    state = ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS)
-    assert state.theta.is_cuda
-    assert state.theta.dtype == torch.float64
-    assert state.theta.shape == (12, 8)
-    assert bool(state.theta.isfinite().all())
-    assert torch.equal(ensemble.advanced(State(start(theta, 8).cuda(), 0), STEPS).theta, state.theta)
-    assert ensemble.normal(12).is_cuda
-
-
 OPTIMISERS = {
     "heavy-ball": {"momentum": 0.8},
     "nesterov": {"momentum": 0.8, "nesterov": True},

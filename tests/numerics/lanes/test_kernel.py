@@ -8,6 +8,7 @@ from torch import Tensor
 
 from numerics import ensemble as ensemble_module
 from numerics.ensemble import Ensemble, State
+from numerics.kernels import kernel_for
 from numerics.label_noise import GAUSSIAN, STEPS_PER_BLOCK, SWAP, two_point
 from numerics.lanes import kernel as kernel_module
 from numerics.lanes.kernel import kernel
@@ -15,7 +16,6 @@ from numerics.lanes.layout import LabelsInLanes, Layout, ReplicasInLanes
 from numerics.lanes.operations import UnsupportedError
 from numerics.models import matrix_sensing, partly_trained, quadratic_network, relu_network, tanh_network
 from numerics.problem import Model, Problem
-from numerics.step import lane_kernel
 from numerics.update_rule import UpdateRule
 from tests.models import normal
 
@@ -101,7 +101,7 @@ def compare(
     ensemble = Ensemble(problem, rule, num_replicas, 1)
     noise, draws = ensemble._randomness(0, ensemble.blocks, rows, torch.device("cpu"))
     packed = state.theta.repeat(2 if rule.momentum else 1, 1)
-    found = lane_kernel(problem, rule.structure, packed, noise, draws)
+    found = kernel_for(problem, rule.structure, packed, noise, draws)
     assert found is not None
     assert type(found.layout) is layout
     eager = Ensemble(problem, rule, num_replicas, 1, compiled=False)
@@ -263,7 +263,7 @@ def test_a_model_without_a_kernel_is_compiled_by_torch():
     problem = problem_of(lambda t, x: (t[:3].cumsum(0) * x).sum() / 4)
     state = State(normal(35, P, 4), 0)
     noise = torch.zeros(N, 4, dtype=torch.int64)
-    assert lane_kernel(problem, RULES["full"].structure, state.theta, noise, None) is None
+    assert kernel_for(problem, RULES["full"].structure, state.theta, noise, None) is None
     found = Ensemble(problem, RULES["full"], 4, 0).advanced(state, 5).theta
     expected = Ensemble(problem, RULES["full"], 4, 0, compiled=False).advanced(state, 5).theta
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
@@ -293,4 +293,4 @@ def test_a_kernel_is_compiled_once_for_all_processes(monkeypatch, tmp_path):
 def test_inputs_of_another_precision_have_no_kernel():
     problem = problem_of(MODELS["tanh"])
     state = torch.zeros(P, 8, dtype=torch.float32)
-    assert lane_kernel(problem, RULES["full"].structure, state, torch.zeros(N, 8, dtype=torch.int64), None) is None
+    assert kernel_for(problem, RULES["full"].structure, state, torch.zeros(N, 8, dtype=torch.int64), None) is None

@@ -101,7 +101,7 @@ def log_steps(replicas: Ensemble, theta: Tensor, problem: Problem, drift: float)
     """
     every = max(1, round(HORIZON / NUM_LOOKS / drift))
     times = [every * look for look in range(NUM_LOOKS + 1)]
-    curves = trajectory(replicas, theta, times, lambda at: groups(reg(problem, at)))
+    curves = trajectory(replicas, theta, times, lambda at: groups(reg(problem, at), replicas.block_size))
     logs = np.log(every * crossing(to_array(curves) - LEVEL))
     return Measurement(
         logs.mean(keepdims=True),
@@ -111,9 +111,10 @@ def log_steps(replicas: Ensemble, theta: Tensor, problem: Problem, drift: float)
     )
 
 
-def groups(values: Tensor) -> Tensor:
+def groups(values: Tensor, block_size: int) -> Tensor:
     """Return the means over groups of replicas, ``[R] -> [groups]``, antithetic pairs together."""
-    return values.unflatten(0, (-1, 2, NUM_GROUPS, REPLICAS_PER_BLOCK // 2 // NUM_GROUPS)).mean((1, 3)).flatten()
+    pairs = REPLICAS_PER_BLOCK // 2 // NUM_GROUPS
+    return values.unflatten(0, (-1, 2, block_size // 2 // pairs, pairs)).mean((1, 3)).flatten()
 
 
 def powers(measurements: Mapping[str, Measurement], formula: str) -> Estimate:

@@ -23,8 +23,8 @@ def test_the_powers_of_exact_power_laws():
     assert estimate.standard_errors[0] == pytest.approx(2**0.5 * estimate.standard_errors[1])
 
 
-def test_a_group_holds_whole_antithetic_pairs():
-    half = REPLICAS_PER_BLOCK // 2
-    one = torch.arange(half, dtype=torch.float64)
-    means = groups(torch.cat([one, -one, one, -one]))
+@pytest.mark.parametrize("num_blocks", [1, 2])
+def test_a_group_holds_whole_antithetic_pairs(num_blocks):
+    half = torch.arange(REPLICAS_PER_BLOCK // num_blocks, dtype=torch.float64)
+    means = groups(torch.cat([half, -half] * num_blocks), 2 * len(half))
     assert means.tolist() == [0.0] * (2 * NUM_GROUPS)
