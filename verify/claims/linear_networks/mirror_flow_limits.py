@@ -44,7 +44,10 @@ SCALES = (1e-5, 1e-3, 1e-2, 0.1, 0.3, 1.0, 2.0, 3.0)
 UNEQUAL = 0.5
 """w_-(0) over w_+(0) in the world of unequal starts."""
 LR = 1e-3
-TIME = 100.0
+TIME, PATIENCE = 100.0, 10
+"""How long the steps go on, and how many times as long where the data are not fitted by then."""
+FITTED = 1e-4
+"""Mean squared error of a limit. One problem in twenty takes longer; an error of 5e-3 left an l1 norm 12 % short."""
 NUM_INPUTS, NUM_DATA, TRUTH = 20, 12, (1.0, -1.5)
 
 
@@ -55,10 +58,18 @@ def random_problem(seed: int) -> Problem:
 
 
 def limits(problem: Problem, start: torch.Tensor) -> Array:
-    """Return beta at the end of small steps from each start ``[2d, R]``, ``[d, R]``."""
-    replicas = Ensemble(problem, UpdateRule(LR, 0.0), start.shape[1], seed=0)
-    end = replicas.advanced(State(start, 0), round(TIME / LR)).theta
-    return to_array(end[:NUM_INPUTS].square() - end[NUM_INPUTS:].square())
+    """Return beta at the end of small steps from each start ``[2d, R]``, ``[d, R]``.
+
+    Raises:
+        ArithmeticError: If the data are not fitted from every start.
+    """
+    replicas, state = Ensemble(problem, UpdateRule(LR, 0.0), start.shape[1], seed=0), State(start, 0)
+    for _ in range(PATIENCE):
+        state = replicas.advanced(state, round(TIME / LR))
+        beta = state.theta[:NUM_INPUTS].square() - state.theta[NUM_INPUTS:].square()
+        if bool(((problem.inputs @ beta - problem.labels[:, None]).square().mean(0) < FITTED).all()):
+            return to_array(beta)
+    raise ArithmeticError(f"the data are not fitted from every start by the time {PATIENCE * TIME:g}")
 
 
 def least_absolute(inputs: Array, labels: Array) -> float:

@@ -25,7 +25,7 @@ from verify.claim import STATED, Context, Control, Job, MeasuredClaim, Source
 from verify.estimate import Estimate, Measurement
 from verify.experiment import stream, to_array
 from verify.kl_projection import kl_projection, self_consistent
-from verify.scatter import over_samples
+from verify.scatter import by_sample, of_samples, over_samples
 
 NUM_UNKNOWNS, NUM_DATA, SUM = 40, 10, 10.0
 SCALES: Mapping[str, tuple[float, ...]] = {
@@ -47,6 +47,7 @@ WORLDS: Mapping[str, Callable[[Flow], Flow]] = {
     ),
     "not-normalised": lambda _: PlainFlow(),
 }
+FORMULAS = (STATED, "plain-start", "first-radius", "half")
 TOLERANCE = 3e-4
 """Relative residual at the end; the l1 norm is then off by as much, in the sparsest cases by three times that."""
 
@@ -92,7 +93,7 @@ def predicted_norms(instances: Instances, flow: Flow, radius: Tensor) -> dict[st
     project = partial(kl_projection, problem.matrix, problem.target)
     plain = project((instances.direction * radius) ** 2).sum(-1)
     if not isinstance(flow, WeightNormalisedFlow):
-        return dict.fromkeys((STATED, "plain-start", "first-radius", "half"), plain)
+        return dict.fromkeys(FORMULAS, plain)
 
     def norm(start: Callable[[Tensor, Tensor, Tensor], Tensor], square: Tensor) -> Tensor:
         return project(start(instances.direction, radius, square.sqrt()[..., None])).sum(-1)
@@ -108,7 +109,7 @@ def predicted_norms(instances: Instances, flow: Flow, radius: Tensor) -> dict[st
 
 @dataclass(frozen=True)
 class Limits:
-    """ln |x|_1 of the limit for each instance and scale; three times as many instances outside the quick profile."""
+    """ln(measured / predicted) |x|_1 of the limit for each instance and scale; thrice the instances beyond quick."""
 
     num_instances: int = 12
 
@@ -122,7 +123,7 @@ class Limits:
         return {name: partial(self.measure, world, context, name) for name in FLOWS}
 
     def measure(self, world: str, context: Context, name: str) -> Measurement:
-        """Return ln |x|_1, ``[K * C]``, and what each formula predicts for it."""
+        """Return ln(measured / predicted) |x|_1 of each instance, scale and formula, flat."""
         instances = Instances(self.num_instances * (1 if context.profile == "quick" else 3), context)
         scales = SCALES.get(context.profile, SCALES["full"]) if world == STATED else WORLD_SCALES
         count = len(instances.direction)
@@ -132,12 +133,9 @@ class Limits:
         weights = flow.weights(limit(flow, problem, start, tolerance=TOLERANCE))
         measured = weights.square().sum(-1)
         predicted = predicted_norms(instances, FLOWS[name], radius)
-        logs = to_array(measured.log().flatten())
-        return Measurement(
-            logs,
-            np.zeros((len(logs), len(logs))),
-            count,
-            {formula: to_array(norms.log().flatten()) for formula, norms in predicted.items()},
+        ratios = torch.stack([(measured / predicted[formula]).log() for formula in FORMULAS], -1)
+        return of_samples(
+            to_array(ratios.flatten(1)),
             {
                 "scale": np.array(scales),
                 "norm": to_array(measured.mean(0)),
@@ -150,12 +148,11 @@ class Limits:
 
 def log_ratios(measurements: Mapping[str, Measurement], formula: str) -> Estimate:
     """Return ln(measured / predicted) l1 norm, the mean over the instances, for each flow and scale; 0 if right."""
-    found = []
-    for record in measurements.values():
-        found.append((record.mean - record.predictions[formula]).reshape(record.num_samples, -1))
-    ratios = np.concatenate(found, axis=1)
-    series = {f"{name} {key}": value for name, record in measurements.items() for key, value in record.series.items()}
     first = measurements["kappa 1"].series
+    num_values = len(first["scale"]) * len(FORMULAS)
+    columns = slice(FORMULAS.index(formula), None, len(FORMULAS))
+    ratios = np.concatenate([by_sample([record], num_values)[:, columns] for record in measurements.values()], axis=1)
+    series = {f"{name} {key}": value for name, record in measurements.items() for key, value in record.series.items()}
     note = f"r_0^2 {', '.join(f'{scale:g}' for scale in first['scale'])}: |x|_1 " + "; ".join(
         f"{name} " + ", ".join(f"{norm:.2f}" for norm in record.series["norm"]) for name, record in measurements.items()
     )

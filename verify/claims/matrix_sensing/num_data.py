@@ -108,12 +108,12 @@ CLAIMS = (
         items=("Figure 1",),
         margin=0.15,
         why_margin="15 %: the transition is about the root of d (d + 1)/2 wide, a ninth of the threshold at d = 20",
-        experiment=Determined({STATED: 0.0, "higher-rank": 0.35}),
+        experiment=Determined({STATED: 0.0, "higher-rank": 0.6}),
         estimate=threshold,
         controls=(
             Control("unknowns", "formula", "as many measurements as unknowns, d (d + 1)/2"),
             Control("rank-manifold", "formula", "as many as the matrices of rank r have dimensions"),
-            Control("higher-rank", "world", "X* of rank r + .35 d, so that n must be larger"),
+            Control("higher-rank", "world", "X* of rank r + .6 d, so that n must be larger"),
         ),
     ),
 )

@@ -111,13 +111,14 @@ def exponent(targets: Mapping[str, float], measurements: Mapping[str, Measuremen
     lrs = np.array([float(record.series["lr"]) for record in records])
     logs = np.array([record.mean for record in records])
     slopes = log_slopes(lrs, logs)
-    error = (pseudo_values(slopes).var(ddof=1) / records[0].num_samples) ** 0.5
+    of_pairs = pseudo_values(slopes)  # of a second round: the means over pairs of pairs
+    error = (of_pairs.var(ddof=1) / len(of_pairs)) ** 0.5
     return Estimate(
         slopes[:1],
         np.array([error]),
         np.array([targets[formula]]),
         records[0].num_samples,
-        degrees_of_freedom=records[0].num_samples - 1,
+        degrees_of_freedom=len(of_pairs) - 1,
         note=f"the drop at {', '.join(f'{steps:,.0f}' for steps in np.exp(logs[:, 0]))} steps",
         series={
             "lr": lrs,

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from verify.claim import STATED
+from verify.claims.linear_networks import mirror_flow_limits
 from verify.claims.linear_networks.mirror_flow_limits import (
     NUM_INPUTS,
     SCALES,
@@ -10,6 +11,7 @@ from verify.claims.linear_networks.mirror_flow_limits import (
     TRUTH,
     excesses,
     least_absolute,
+    limits,
     random_problem,
     shares,
 )
@@ -38,3 +40,14 @@ def test_each_formula_has_its_own_shares_and_the_norms_come_last():
         assert found.standard_errors.tolist() == found.values.tolist()
     assert excesses({"limits": record}, STATED).values.tolist() == [size - 4, size - 3]
     assert excesses({"limits": record}, "exchanged").values.tolist() == [size - 2, size - 1]
+
+
+def test_the_steps_go_on_until_the_data_are_fitted(monkeypatch):
+    problem, start = random_problem(1), torch.full((2 * NUM_INPUTS, 1), 1.0, dtype=torch.float64)
+    monkeypatch.setattr(mirror_flow_limits, "TIME", 0.1)
+    monkeypatch.setattr(mirror_flow_limits, "PATIENCE", 1)
+    with pytest.raises(ArithmeticError, match="not fitted from every start"):
+        limits(problem, start)
+    monkeypatch.setattr(mirror_flow_limits, "PATIENCE", 1000)
+    beta = torch.from_numpy(limits(problem, start)[:, 0])
+    assert float((problem.inputs @ beta - problem.labels).square().mean()) < mirror_flow_limits.FITTED

@@ -3,8 +3,10 @@ import pytest
 import torch
 
 from verify.claim import STATED, Context
+from verify.claims.linear_networks import weight_norm_table
 from verify.claims.linear_networks.weight_norm_table import (
     FLOWS,
+    FORMULAS,
     SUM,
     Instances,
     Limits,
@@ -12,8 +14,9 @@ from verify.claims.linear_networks.weight_norm_table import (
     log_ratios,
     predicted_norms,
 )
-from verify.estimate import Measurement
+from verify.estimate import pooled
 from verify.kl_projection import kl_projection
+from verify.scatter import of_samples
 
 RADII = torch.tensor([1.0, 5.0], dtype=torch.float64)[:, None]
 
@@ -54,12 +57,25 @@ def test_plain_flow_has_one_prediction():
 
 
 def test_a_factor_on_every_norm_is_its_logarithm():
-    logs = np.arange(6.0)  # three instances, two scales
-    series = {"scale": np.array([1.0, 5.0]), "norm": np.array([10.0, 10.0])}
-    record = Measurement(logs + np.log(2), np.zeros((6, 6)), 3, {STATED: logs}, series)
-    found = log_ratios(dict.fromkeys(("kappa 1", "plain"), record), STATED)
-    assert found.values == pytest.approx([np.log(2)] * 4)
+    logs = np.log([2.0, 1.0, 1.0, 3.0, 5.0, 1.0, 1.0, 1.0])  # two scales, four formulas
+    record = of_samples(np.tile(logs, (3, 1)), {"scale": np.array([1.0, 5.0]), "norm": np.array([10.0, 10.0])})
+    records = {name: record for name in FLOWS if name != "kappa 0.05"}
+    found = log_ratios(records, STATED)
+    assert found.values == pytest.approx(np.log([2, 5, 2, 5]))
     assert found.standard_errors == pytest.approx([0] * 4, abs=1e-12)
+    assert log_ratios(records, "half").values == pytest.approx(np.log([3, 1, 3, 1]))
+    assert log_ratios({name: pooled([record, record]) for name in records}, STATED).values == pytest.approx(
+        found.values
+    )
+
+
+def test_two_rounds_are_each_compared_with_their_own_prediction(monkeypatch):
+    monkeypatch.setitem(weight_norm_table.SCALES, "quick", (10.0, 20.0))
+    first, second = (Limits(2).measure(STATED, Context(round=number), "kappa 1") for number in (0, 1))
+    together = pooled([first, second])
+    for formula in FORMULAS:
+        *apart, both = (log_ratios({"kappa 1": part}, formula).values for part in (first, second, together))
+        assert both == pytest.approx(sum(apart) / 2, abs=1e-12)
 
 
 def test_a_single_instance_has_no_scatter():

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.func import vmap
 
-from verify.claim import STATED
+from verify.claim import STATED, Context
+from verify.claims.quadratic_network import regression_seeds
 from verify.claims.quadratic_network.regression_clock import (
     losses,
     problem,
@@ -13,8 +14,9 @@ from verify.claims.quadratic_network.regression_clock import (
     without_each,
 )
 from verify.claims.quadratic_network.regression_lr import LRS, PICTURE
-from verify.claims.quadratic_network.regression_seeds import ratios
+from verify.claims.quadratic_network.regression_seeds import PER_JOB, Seeds, ratios
 from verify.estimate import Measurement
+from verify.experiment import stream
 from verify.regression import Run, end_error, outcome
 
 
@@ -35,6 +37,23 @@ def test_losses_are_those_of_the_problem():
     assert torch.allclose(losses(theta), torch.stack(by_replica))
     assert torch.equal(theta[:, :2], theta[:, 2:])
     assert vmap(problem().model, in_dims=(None, 0))(starts(2, 1)[:, 0], problem().inputs).abs().max() == 0
+
+
+def test_a_seed_that_lets_a_run_diverge_is_left_out(monkeypatch):
+    experiment = Seeds({STATED: 0.075, "wild": 1.0})
+    first = stream(0, "regression seeds 0", 0.0)
+    tried = []
+
+    def end_error(run: Run) -> float:
+        tried.append(run.seed - first)
+        return math.nan if run.lr == 1 or (run.lr == 0.075 and run.seed == first + 1) else run.seed - first + run.lr
+
+    monkeypatch.setattr(regression_seeds, "end_error", end_error)
+    errors = experiment.measure(STATED, Context(), 0).mean.reshape(-1, 3)
+    assert errors[:, 0] == pytest.approx([0.02, 2.02, 3.02, 4.02])
+    assert max(tried) == PER_JOB
+    with pytest.raises(ArithmeticError, match="most of the seeds"):
+        experiment.measure("wild", Context(), 0)
 
 
 def test_ratios_of_means_have_the_error_of_their_scatter():

@@ -3,7 +3,7 @@ import pytest
 
 from verify.claims.theorem2.figure3 import SHORTEST
 from verify.claims.theorem2.figure3_clock import GROWTH, exponent, log_drop_time
-from verify.estimate import Measurement
+from verify.estimate import Measurement, pooled
 
 
 def test_drop_time_of_a_known_curve():
@@ -34,3 +34,12 @@ def test_the_exponent_of_a_power_law_is_found_with_the_jackknife_error_over_pair
     slopes = np.polyfit(np.log(lrs), noise, 1)[0]  # of each pair; the estimate is linear in them
     assert found.values == pytest.approx([-2 + slopes.mean()], abs=1e-12)
     assert found.standard_errors == pytest.approx([slopes.std(ddof=1) / 8**0.5], rel=1e-9)
+    second = 0.1 * generator.standard_normal((len(lrs), 8))
+    both = {
+        f"lr {lr}": pooled([record(lr, row), record(lr, other)])
+        for lr, row, other in zip(lrs, noise, second, strict=True)
+    }
+    slopes = np.polyfit(np.log(lrs), (noise + second) / 2, 1)[0]  # of two rounds: each value is the mean of two pairs'
+    found = exponent({"stated": -2.0}, both, "stated")
+    assert found.standard_errors == pytest.approx([slopes.std(ddof=1) / 8**0.5], rel=1e-9)
+    assert found.degrees_of_freedom == 7
