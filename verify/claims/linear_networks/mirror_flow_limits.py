@@ -44,7 +44,7 @@ SCALES = (1e-5, 1e-3, 1e-2, 0.1, 0.3, 1.0, 2.0, 3.0)
 UNEQUAL = 0.5
 """w_-(0) over w_+(0) in the world of unequal starts."""
 LR = 1e-3
-TIME, PATIENCE = 100.0, 10
+TIME, PATIENCE = 100.0, 50
 """How long the steps go on, and how many times as long where the data are not fitted by then."""
 FITTED = 1e-4
 """Mean squared error of a limit. One problem in twenty takes longer; an error of 5e-3 left an l1 norm 12 % short."""
@@ -102,7 +102,7 @@ class Limits:
 
         Then the excess of the l1 norm at the smallest scale and of the l2 norm at the largest, and these two exchanged.
         """
-        size = 12 if context.profile == "quick" else 48
+        size = 14 if context.profile == "quick" else 48
         scales = np.array([self.scale.get(world, scale) for scale in SCALES])
         start = torch.ones(2 * NUM_INPUTS, 1, dtype=torch.float64) * torch.from_numpy(scales)
         start[NUM_INPUTS:] *= self.ratio.get(world, 1.0)
