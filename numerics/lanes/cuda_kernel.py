@@ -102,10 +102,10 @@ def cuda_kernel(step: Callable[..., Tensor], examples: Sequence[Any]) -> CudaKer
         NoCompilerError: If CUDA's compiler is not found, or does not take the source.
     """
     source, constants = cuda_source(step, examples)
-    return CudaKernel(compiled(source, "steps"), tuple(constants))
+    return CudaKernel(compiled(source, "steps"), constants)
 
 
-def cuda_source(step: Callable[..., Tensor], examples: Sequence[Any]) -> tuple[str, list[Tensor]]:
+def cuda_source(step: Callable[..., Tensor], examples: Sequence[Any]) -> tuple[str, tuple[Tensor, ...]]:
     """Return the source of a step's kernel, and the tensors that the model brings along.
 
     Raises:
@@ -128,7 +128,7 @@ def cuda_source(step: Callable[..., Tensor], examples: Sequence[Any]) -> tuple[s
     )
     if size <= MOST_BYTES_UNROLLED:
         steps = re.sub(r"^for \(int ", "#pragma unroll\nfor (int ", steps, flags=re.MULTILINE)
-    return f"#define REAL {C_TYPES[state.dtype]}\n{THREAD_MATH.read_text()}{steps}", code.constants
+    return f"#define REAL {C_TYPES[state.dtype]}\n{THREAD_MATH.read_text()}{steps}", code.tensors(state.dtype)
 
 
 def compiled(source: str, name: str) -> Launch:

@@ -6,6 +6,7 @@ A value in pieces stays in pieces, so that the gradient of ``theta[a:b]`` never 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -138,10 +139,11 @@ def _scalar(code: Statements, value: Value) -> Value:
 
 
 def _power(code: Statements, base: Value, exponent: Value, shape: tuple[int, ...]) -> Value:
-    if exponent.level != CONSTANT or base.kind != "real":
+    text = exponent.element(tuple(Index() for _ in shape)) if exponent.level == CONSTANT and not exponent.pieces else ""
+    found = re.fullmatch(r"(?:REAL|int64_t)\((.*)\)", text)
+    if not found or base.kind != "real":
         raise UnsupportedError("a power with a variable exponent")
-    text = exponent.element(tuple(Index() for _ in shape))
-    value = float(text[text.index("(") + 1 : text.rindex(")")])
+    value = float(found[1])
     if value == 1:
         return base
     if value == 2 and base.cost > 1 and base.level == LANE:

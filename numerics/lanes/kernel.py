@@ -163,7 +163,7 @@ def kernel(
     header = LANE_MATH.read_text() + (NEIGHBOUR_MATH.read_text() if layout.neighbours > 1 else "")
     function = ctypes.CDLL(str(compiled_library(f"#define REAL {C_TYPES[state.dtype]}\n{header}{steps}"))).steps
     function.restype, function.argtypes = None, [*[ctypes.c_void_p] * 7, *[ctypes.c_int64] * 5]
-    return Kernel(function, layout, tuple(c.contiguous() for c in code.constants))
+    return Kernel(function, layout, code.tensors(state.dtype))
 
 
 def traced(step: Callable[..., Tensor], examples: Sequence[Any]) -> GraphModule:

@@ -46,11 +46,26 @@ class Statements:
         return self.prologue if level == CONSTANT else self.body
 
     def constant(self, tensor: torch.Tensor) -> Value:
-        """Return the value of a tensor that the model brings along."""
+        """Return the value of a tensor that the model brings along.
+
+        Raises:
+            UnsupportedError: If it holds complex numbers.
+        """
+        if tensor.is_complex():
+            raise UnsupportedError("complex numbers")
+        kind: Kind = "real" if tensor.is_floating_point() else "bool" if tensor.dtype == torch.bool else "int"
         self.constants.append(tensor)
-        kind: Kind = "real" if tensor.is_floating_point() else "int"
         number = len(self.constants) - 1
         return array(f"(({TYPES[kind][0]} const*) constants[{number}])", tensor.shape, kind, CONSTANT)
+
+    def tensors(self, dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
+        """Return the constants as a kernel of a precision reads them: a model may bring numbers of any type along."""
+
+        def read(tensor: torch.Tensor) -> torch.Tensor:
+            is_mask = tensor.dtype == torch.bool
+            return tensor if is_mask else tensor.to(dtype if tensor.is_floating_point() else torch.int64)
+
+        return tuple(read(tensor).contiguous() for tensor in self.constants)
 
     def at(self, value: Value, indices: tuple[Index, ...]) -> str:
         """Return an element; a value in pieces is stored first."""

@@ -21,6 +21,8 @@ from tests.models import normal
 
 P, N = 16, 5
 FEATURES = normal(31, 3)
+SINGLE, SMALL = FEATURES.float(), torch.tensor([1, -2, 3], dtype=torch.int32)
+MASK = torch.tensor([True, False, True])
 
 
 def layer(theta: Tensor, x: Tensor) -> Tensor:
@@ -64,6 +66,11 @@ MODELS: dict[str, Model] = {
     "more functions": lambda t, x: (torch.erf(t[:3] * x) + torch.rsqrt(1 + t[3:6] ** 2) + torch.atan(t[6:9])).sum(),
     "kinks": lambda t, x: ((t[:3] * x).abs() + torch.sign(t[3:6]) * t[3:6]).sum(),
     "tensors of its own": lambda t, x: (FEATURES * t[:3] * x).sum() + (torch.arange(3) * t[3:6]).sum() / 3,
+    "single precision of its own": lambda t, x: (
+        (SINGLE * t[:3] * x).sum() + (torch.tensor([1.5, -0.1, 2]) * t[3:6]).sum()
+    ),
+    "small integers of its own": lambda t, x: (SMALL * t[:3] * x).sum() / 3 + (SMALL.long() * t[3:6]).sum() / 3,
+    "a mask of its own": lambda t, x: torch.where(MASK & (x > 0), t[:3] * x, t[3:6]).sum() + (~MASK * t[6:9] * x).sum(),
     "detached": lambda t, x: (t[:3].detach() * t[3:6] * x).sum(),
     "partly trained": partly_trained(tanh_network(3, 4), normal(32, 20), slice(2, 18)),
 }
@@ -288,6 +295,24 @@ def test_a_kernel_is_compiled_once_for_all_processes(monkeypatch, tmp_path):
     assert torch.equal(applied(lambda x: x + 0.123, x), first)
     assert list(tmp_path.iterdir()) == [library]
     assert not any("-shared" in command for command in commands)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_numbers_of_any_type_are_read_as_what_they_are(precision):
+    for found in (FEATURES, SINGLE, SMALL, SMALL.to(torch.uint8), MASK):
+        x = normal(36, 3).to(precision)
+        torch.testing.assert_close(applied(lambda x, found=found: x * found[2:], x), (x * found[2]).to(precision))
+
+
+def test_complex_numbers_have_no_kernel():
+    with pytest.raises(UnsupportedError, match="complex"):
+        applied(lambda x: (x * torch.tensor([1j, 2, 3])).abs(), normal(36, 3))
+
+
+@pytest.mark.parametrize("power", [lambda x: x**SMALL, lambda x: (x**2 + 1) ** FEATURES, lambda x: x**2**x])
+def test_a_power_with_a_variable_exponent_has_no_kernel(power):
+    with pytest.raises(UnsupportedError, match="a power with a variable exponent"):
+        applied(power, normal(36, 3))
 
 
 def test_inputs_of_another_precision_have_no_kernel():
