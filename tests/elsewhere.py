@@ -85,7 +85,8 @@ def _done(operation: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> A
         _require_one_device(operation, args, tensors)
     inner = {name: _each(value, _here) for name, value in kwargs.items()}
     if (where := kwargs.get("device")) is not None:
-        is_elsewhere, inner["device"] = where.type == NAME, HERE
+        is_elsewhere = where.type == NAME
+        inner["device"] = HERE if is_elsewhere else where
     if operation is aten._efficientzerotensor.default:  # without memory: for the processor's own kernels only
         operation = aten.zeros.default
     if torch.Tag.inplace_view in operation.tags:  # such as squeeze_: the wrapping's shape changes, too
@@ -121,11 +122,11 @@ def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
 
 
 def _require_one_device(operation: Any, args: tuple[Any, ...], tensors: list[Tensor]) -> None:
+    """Raise what torch raises where tensors of two devices meet."""
     if operation in COPIES:
         return
-    indices = (
-        {id(index) for index in args[1]} if operation in TAKE_INDICES and isinstance(args[0], Elsewhere) else set()
-    )
+    takes_indices = operation in TAKE_INDICES and isinstance(args[0], Elsewhere)
+    indices = {id(index) for index in args[1]} if takes_indices else set()
     takes_numbers = operation in TAKE_NUMBERS or torch.Tag.pointwise in operation.tags
     for tensor in tensors:
         is_changed = operation._schema.is_mutable and tensor is args[0]

@@ -58,6 +58,11 @@ def test_a_tensor_there_tells_its_numbers_one_by_one(device):
     assert repr(there) == f"{START!r} on elsewhere:0"
 
 
+def test_a_shape_without_numbers_may_be_asked_for(device):
+    assert START.to(device).to("meta").is_meta
+    assert torch.zeros(2, device="meta").is_meta
+
+
 def test_a_generator_there_draws_there(device):
     here, there = torch.Generator().manual_seed(3), Generator(device).manual_seed(3)
     found = torch.randn(4, generator=there, device=there.device)
