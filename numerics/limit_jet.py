@@ -115,7 +115,8 @@ def _frame(problem: Problem, theta: Tensor) -> _Frame:
     require_zero_loss(problem, theta)
     space = normal_space(problem, theta)
     rank = space.basis.shape[1]
-    whole = torch.linalg.qr(torch.cat([space.basis, torch.eye(len(theta), dtype=theta.dtype)], 1)).Q
+    unit = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
+    whole = torch.linalg.qr(torch.cat([space.basis, unit], 1)).Q
     eigenvalues = torch.cat([2 * space.eigenvalues, theta.new_zeros(len(theta) - rank)])
     return _Frame(torch.cat([space.basis, whole[:, rank:]], 1), eigenvalues, rank)
 

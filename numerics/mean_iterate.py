@@ -46,7 +46,7 @@ def mean_iterate(steps: Sequence[Map], start: Tensor, num_epochs: int, order: Or
         ValueError: If a start or the image of a node lies outside the cube.
     """
     start = start.double()
-    axis = torch.cos(math.pi * (torch.arange(num_nodes, dtype=start.dtype) + 0.5) / num_nodes)
+    axis = torch.cos(math.pi * (torch.arange(num_nodes, dtype=start.dtype, device=start.device) + 0.5) / num_nodes)
     nodes = torch.cartesian_prod(*[axis] * start.shape[1]).reshape(-1, start.shape[1])
     operators = [interpolation(step(nodes), num_nodes) for step in steps]
     if order == "iid":
@@ -68,7 +68,7 @@ def interpolation(points: Tensor, num_nodes: int) -> Tensor:
     """
     if (outside := points.abs().amax()) > 1:
         raise ValueError(f"points must lie in the cube [-1, 1]^P, got a coordinate of size {outside:g}")
-    degrees = torch.arange(num_nodes, dtype=points.dtype)
+    degrees = torch.arange(num_nodes, dtype=points.dtype, device=points.device)
     angles = math.pi * (degrees + 0.5) / num_nodes
     coefficients = torch.cos(degrees[:, None] * angles) * 2 / num_nodes
     coefficients[0] /= 2

@@ -28,7 +28,5 @@ def all_steps(ensemble: Ensemble, theta: Tensor) -> list[Tensor]:
         raise ValueError(f"rule must take full batches with independent signs and no momentum, got {rule}")
     step = vmap(replica_step(problem.model, rule.structure), in_dims=(-1, *5 * (None,)), out_dims=-1)
     numbers = Numbers(rule.lr, rule.noise_std, rule.momentum, rule.weight_decay)
-    return [
-        step(theta, torch.tensor(signs, dtype=theta.dtype), None, numbers, problem.inputs, problem.labels)
-        for signs in product((-1.0, 1.0), repeat=problem.num_data)
-    ]
+    signs = torch.tensor([*product((-1.0, 1.0), repeat=problem.num_data)], dtype=theta.dtype, device=theta.device)
+    return [step(theta, row, None, numbers, problem.inputs, problem.labels) for row in signs]

@@ -38,7 +38,6 @@ class Profile(StrEnum):
 class Device(StrEnum):
     """Where simulations run."""
 
-    auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
 
@@ -64,7 +63,7 @@ def main(
         ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all randomness.")] = 0,
-    device: Annotated[Device, typer.Option(help="Where simulations run.")] = Device.auto,
+    device: Annotated[Device, typer.Option(help="Where simulations run.")] = Device.cpu,
     jobs: Annotated[int, typer.Option(min=0, metavar="N", help="Worker processes; 0: one per core.")] = 0,
     out: Annotated[
         Path,
@@ -175,12 +174,8 @@ def _show_coverage(console: Console, claims: list[Claim], verdicts: Mapping[str,
 def _device(choice: Device) -> str:
     import torch  # slow to import; not needed for --help and --list
 
-    if choice is Device.cpu:
-        return choice.value
     if choice is Device.cuda and not torch.cuda.is_available():
         raise ValueError("--device cuda: no CUDA device is available; use --device cpu")
-    if choice is Device.auto:
-        return "cuda" if torch.cuda.is_available() else "cpu"
     return choice.value
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from numerics import ensemble as ensemble_module
 from numerics import kernels, replica_blocks
@@ -51,21 +50,6 @@ def test_a_model_without_a_kernel_goes_by_graphs_of_whole_step_blocks(graphs, ru
 def test_graphs_may_be_stopped_anywhere():
     stops = (7, STEPS_PER_BLOCK, STEPS - 7 - STEPS_PER_BLOCK)
     assert torch.equal(advanced(RULES["pairs"], 8, *stops), advanced(RULES["pairs"], 8, STEPS))
-
-
-@every_rule
-def test_what_a_graph_repeats_depends_on_no_value(rule):
-    problem, theta = tanh_place()
-    ensemble = Ensemble(problem, rule, 4, 5, compiled=False)
-    rows = 2 * len(theta) if rule.momentum else len(theta)
-    noise, draws = ensemble._randomness(0, ensemble.blocks, rows, theta.device)
-    numbers = ensemble._numbers(theta, rule.lr)
-
-    def steps(state, rates):
-        return ensemble._by_operations(state, noise, draws, rates, range(2))
-
-    graph, other = make_fx(steps)(normal(3, rows, 4), numbers), (2 * normal(4, rows, 4), numbers / 2)
-    torch.testing.assert_close(graph(*other), steps(*other), rtol=1e-12, atol=1e-12)  # rounding
 
 
 @every_rule

@@ -157,9 +157,9 @@ def test_cuda_without_a_cuda_device_is_bad_usage(verify, executions, monkeypatch
     assert executions() == []
 
 
-def test_the_automatic_device_is_the_one_that_exists(verify, tmp_path, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    verify("--only", "toy.pass.true", "--device", "auto")
+def test_simulations_run_on_the_processor_unless_a_gpu_is_asked_for(verify, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    verify("--only", "toy.pass.true")
     assert numbers(tmp_path / "out")["device"] == "cpu"
 
 

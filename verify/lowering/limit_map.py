@@ -61,6 +61,7 @@ def mean_displacement(
         return space.basis.T @ lower(balance, problem, theta, indices="j", values=values, tensors=given)
 
     zero = torch.zeros_like(space.eigenvalues)
-    pull = torch.stack([change(unit) - change(zero) for unit in torch.eye(len(zero), dtype=zero.dtype)], 1)
+    units = torch.eye(len(zero), dtype=zero.dtype, device=zero.device)
+    pull = torch.stack([change(unit) - change(zero) for unit in units], 1)
     normal = space.basis @ torch.linalg.solve(pull, -change(zero))
     return normal - torch.einsum("ijk,jk->i", limit_hessian(problem, theta), covariance) / 2

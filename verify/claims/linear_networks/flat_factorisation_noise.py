@@ -66,9 +66,9 @@ def lopsided() -> tuple[Problem, Tensor]:
 
 
 def factorisations(matrix: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Return random W_1 and W_2 = M W_1^-1, ``[P, size]``."""
+    """Return random W_1 and W_2 = M W_1^-1, ``[P, size]``, on the device of M: the same ones on each."""
     noise = torch.randn(size, INNER, COLUMNS, generator=generator, dtype=torch.float64)
-    first = SCALE * (torch.eye(INNER, COLUMNS, dtype=torch.float64) + START_SPREAD * noise)
+    first = SCALE * (torch.eye(INNER, COLUMNS, dtype=torch.float64) + START_SPREAD * noise).to(matrix.device)
     last = torch.linalg.solve(first, matrix.expand(size, -1, -1), left=False)
     return torch.cat([first.flatten(1), last.flatten(1)], dim=1).T
 
