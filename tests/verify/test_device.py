@@ -48,6 +48,13 @@ QUICK = (
     "one-layer.first",
     "one-layer.output",
     "open-questions.explicit-regulariser",
+    "precision.bias.full-batch",
+    "precision.bias.heavy-ball",
+    "precision.bias.single-sample",
+    "precision.lost-drift",
+    "precision.random-walk",
+    "precision.single-drift",
+    "precision.small-drift",
     "sampling.reshuffle.drift",
     "schedule.drift.cosine",
     "schedule.drift.exponential",
@@ -128,6 +135,7 @@ def used(monkeypatch) -> Iterator[set[str]]:
     monkeypatch.setattr(limit_map_module, "_largest_residual", lambda *args: 0 * residual(*args))
     monkeypatch.setattr(clock, "LIMIT", 0.0)
     monkeypatch.setattr(ensemble_module, "kernel_for", lambda *_: None)
+    monkeypatch.setattr(PackedSensing, "_on_gpu", PackedSensing._by_operations)
     monkeypatch.setattr(ensemble_module, "compiled_step", lambda model, structure, _: eager_step(model, structure))
     monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda tensor: tensor.device.type == NAME))
     with elsewhere():
