@@ -36,14 +36,25 @@ class Measurement:
 
 
 def pooled(parts: Sequence[Measurement]) -> Measurement:
-    """Return the mean of independent measurements of the same thing, weighted by their samples."""
+    """Return the mean of independent measurements of the same thing, weighted by their samples.
+
+    Predictions are averaged as the means are: a part whose problems are its own is predicted for those.
+    """
     total = sum(part.num_samples for part in parts)
     weights = [part.num_samples / total for part in parts]
+
+    def averaged(numbers: Sequence[Array]) -> Array:
+        first = numbers[0]
+        if all(np.array_equal(first, other, equal_nan=True) for other in numbers[1:]):
+            return first
+        return sum((w * number for w, number in zip(weights, numbers, strict=True)), np.zeros_like(first))
+
     mean = sum((w * part.mean for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].mean))
     covariance = sum(
         (w**2 * part.covariance for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].covariance)
     )
-    return Measurement(mean, covariance, total, parts[0].predictions, parts[0].series)
+    predictions = {name: averaged([part.predictions[name] for part in parts]) for name in parts[0].predictions}
+    return Measurement(mean, covariance, total, predictions, parts[0].series)
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,18 @@ def test_a_part_weighs_as_much_as_it_has_samples():
 
 def test_pooling_keeps_predictions_and_series():
     both = pooled([measured(normal(3, 8)), measured(normal(3, 8))])
-    assert both.predictions is PREDICTIONS
+    assert both.predictions["stated"] is PREDICTIONS["stated"]
     assert both.series is SERIES
+
+
+def test_predictions_that_differ_are_averaged_as_the_means_are():
+    parts = [
+        Measurement(np.array([found]), np.eye(1), n, {"stated": np.array([predicted]), "none": np.array([np.nan])})
+        for found, predicted, n in ((2.0, 2.0, 30), (6.0, 6.0, 10))
+    ]
+    both = pooled(parts)
+    assert both.predictions["stated"] == both.mean == 3.0
+    assert np.isnan(both.predictions["none"])
 
 
 @pytest.mark.parametrize(
