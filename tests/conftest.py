@@ -3,9 +3,11 @@
 import pytest
 
 from tests.agreement_coverage import complaint, is_collected_whole, registered
+from tests.elsewhere import register
 from tests.models import PLACES, Place
 
 pytest_plugins = ["pytester"]
+register()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m and -k deselect anything

@@ -153,14 +153,15 @@ class _Generators(TorchFunctionMode):
 
 
 @cache
-def _register() -> None:
+def register() -> None:
+    """Make the device known, once in a process: before any backward pass, which settles how many devices there are."""
     _setup_privateuseone_for_python_backend(NAME)
 
 
 @contextmanager
 def elsewhere() -> Iterator[str]:
     """Let there be a further device; give its name."""
-    _register()
+    register()
     before = torch._C._only_lift_cpu_tensors()  # torch.tensor(..., device=NAME) is made here, then copied
     torch._C._set_only_lift_cpu_tensors(True)
     try:

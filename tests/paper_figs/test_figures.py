@@ -69,6 +69,12 @@ SERIES["limiting-flow.path"] = {
     "flow": np.array([[0.0, 0.5, 1.0], [8.0, 3.0, 2.4]]),
     "path": np.array([[0.3, 0.5, 0.8], [2.0, 1.2, 0.7]]),
 }
+SERIES["precision.random-walk"] = {
+    "steps": np.array([10.0, 100.0]),
+    **{name: np.array([1e-13, 1e-12]) for name in ("square", "predicted")},
+    "standard_error": np.array([1e-15, 1e-14]),
+}
+SERIES["precision.lost-drift"] = {"spread": np.array([0.25, 0.5]), "left": np.array([0.4, 0.99])}
 SERIES["several-gradients.paths"] = {"time": np.array([0.0, 0.1, 0.2])} | {
     f"{rule} {part}": np.array([0.1, 0.2])
     for rule in ("extragradient", "midpoint", "heun", "plain", "repeated", "sharpness-aware")
