@@ -21,7 +21,7 @@ from numerics.update_rule import UpdateRule
 REPLICAS_PER_BLOCK = 256
 """Replicas that share one random stream; the second half of a block mirrors the noise of the first."""
 REPLICAS_PER_GPU_BLOCK = 2**16
-"""As many at most on a GPU, where to draw for a block takes as long for 256 replicas: a power of 2 times 256."""
+"""As many at most on a GPU, where a block is drawn in a few launches whatever its size: a power of 2 times 256."""
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,11 @@ def pooled(parts: Sequence[Measurement]) -> Measurement:
             return first
         return sum((w * number for w, number in zip(weights, numbers, strict=True)), np.zeros_like(first))
 
-    mean = sum((w * part.mean for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].mean))
     covariance = sum(
         (w**2 * part.covariance for w, part in zip(weights, parts, strict=True)), np.zeros_like(parts[0].covariance)
     )
     predictions = {name: averaged([part.predictions[name] for part in parts]) for name in parts[0].predictions}
-    return Measurement(mean, covariance, total, predictions, parts[0].series)
+    return Measurement(averaged([part.mean for part in parts]), covariance, total, predictions, parts[0].series)
 
 
 @dataclass(frozen=True)

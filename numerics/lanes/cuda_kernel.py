@@ -26,7 +26,11 @@ REPLICAS_FOR_BLOCKS_OF_WARPS = 2**15
 MOST_BYTES_UNROLLED = 2048
 """Loops over a replica's arrays of up to so much are unrolled: only then may the numbers have registers."""
 MOST_BYTES = 16 * 1024
-"""Arrays of a replica may take this much: beyond, a thread would do nothing but read and write them."""
+"""Arrays of a replica may take this much: beyond, a thread would do little but read and write them.
+
+These limits, and the sizes above, come from the compiler's report of registers and from a GPU's numbers on paper; they
+were not measured.
+"""
 THREAD_MATH = Path(__file__).with_name("thread_math.h")
 SOURCE = """
 extern "C" __global__ void __launch_bounds__({most_threads})
